@@ -1,0 +1,130 @@
+#include "base/event_loop.h"
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <condition_variable>
+#include <span>
+#include <utility>
+
+#include "base/status.h"
+
+namespace mayfly {
+namespace {
+
+// Handlers are few (a kick fd per queue, timers): one batch takes what is ready, the next the rest.
+constexpr int kBatch = 16;
+constexpr int kForever = -1;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
+  OwnedFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return ErrnoStatus("creating an epoll instance");
+  MAYFLY_ASSIGN_OR_RETURN(EventFd wake, EventFd::Create());
+  auto loop = std::make_unique<EventLoop>(Passkey(), std::move(epoll), std::move(wake));
+  EventLoop* const raw = loop.get();
+  MAYFLY_RETURN_IF_ERROR(loop->Watch(loop->wake_.fd(), [raw] { raw->wake_.Drain(); }));
+  return loop;
+}
+
+EventLoop::~EventLoop() = default;
+
+absl::Status EventLoop::Watch(int fd, Work on_readable) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    return ErrnoStatus("watching a file descriptor");
+  }
+  handlers_[fd] = std::make_shared<Work>(std::move(on_readable));
+  return absl::OkStatus();
+}
+
+void EventLoop::Unwatch(int fd) {
+  if (handlers_.erase(fd) != 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
+
+void EventLoop::Post(Work work) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (state_ == State::kStopping || state_ == State::kStopped) return;
+    posted_.push_back(std::move(work));
+  }
+  wake_.Signal();
+}
+
+void EventLoop::RunSync(const Work& work) {
+  std::unique_lock lock(mutex_);
+  const bool loop_is_elsewhere = (state_ == State::kRunning || state_ == State::kStopping) &&
+                                 thread_ != std::this_thread::get_id();
+  if (!loop_is_elsewhere) {
+    lock.unlock();
+    work();
+    return;
+  }
+  std::condition_variable finished;
+  bool done = false;  // guarded by mutex_
+  posted_.push_back([&] {
+    work();
+    const std::scoped_lock done_lock(mutex_);
+    done = true;
+    // Under the lock: the waiter, who owns `finished`, cannot leave before we let go of it.
+    finished.notify_one();
+  });
+  wake_.Signal();
+  finished.wait(lock, [&] { return done; });
+}
+
+void EventLoop::RunPosted() {
+  std::vector<Work> work;
+  {
+    const std::scoped_lock lock(mutex_);
+    work.swap(posted_);
+  }
+  for (const Work& item : work) item();
+}
+
+void EventLoop::Dispatch(int fd) {
+  const auto found = handlers_.find(fd);
+  if (found == handlers_.end()) return;
+  const std::shared_ptr<Work> handler = found->second;
+  (*handler)();
+}
+
+void EventLoop::Run() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (state_ != State::kNew) return;  // stopped before it began
+    thread_ = std::this_thread::get_id();
+    state_ = State::kRunning;
+  }
+  std::array<epoll_event, kBatch> events{};
+  while (true) {
+    RunPosted();
+    {
+      const std::scoped_lock lock(mutex_);
+      if (state_ != State::kRunning && posted_.empty()) {
+        state_ = State::kStopped;
+        return;
+      }
+    }
+    const int ready = ::epoll_wait(epoll_.get(), events.data(), kBatch, kForever);
+    if (ready <= 0) continue;  // EINTR
+    for (const epoll_event& event : std::span(events).first(static_cast<size_t>(ready))) {
+      Dispatch(event.data.fd);
+    }
+  }
+}
+
+void EventLoop::Stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (state_ == State::kStopped) return;
+    // A loop that never ran has nobody to serve what was posted: it ends here.
+    state_ = state_ == State::kNew ? State::kStopped : State::kStopping;
+  }
+  wake_.Signal();
+}
+
+}  // namespace mayfly

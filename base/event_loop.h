@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/event_fd.h"
+#include "base/owned_fd.h"
+
+namespace mayfly {
+
+// epoll(7) on one thread: file descriptors with handlers, and work posted from other threads.
+//
+// Threading: Run() makes its caller the loop's thread. Watch() and Unwatch() are for the loop's
+// thread, and for anybody before Run() begins; handlers and posted work run on the loop's thread.
+// Post(), RunSync() and Stop() are for any thread.
+class EventLoop final {
+  // Only Create() can make one, and make_unique can still be used.
+  class Passkey {
+    friend class EventLoop;
+    Passkey() = default;
+  };
+
+ public:
+  using Work = std::function<void()>;
+
+  EventLoop(Passkey, OwnedFd epoll, EventFd wake)
+      : epoll_(std::move(epoll)), wake_(std::move(wake)) {}
+
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<EventLoop>> Create();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  ~EventLoop();
+
+  // Calls `on_readable` whenever `fd` is readable (level-triggered). The loop does not own `fd`:
+  // Unwatch() it before it is closed. An fd is watched once.
+  [[nodiscard]] absl::Status Watch(int fd, Work on_readable);
+  // After this, its handler is not called any more, not even for an event already fetched.
+  void Unwatch(int fd);
+
+  // Runs `work` soon, in the order of posting. Work posted after Stop() is dropped.
+  void Post(Work work);
+  // Runs `work` on the loop's thread and returns when it is done; runs it at once where the caller
+  // is the loop's thread, or where the loop has not begun or has ended (nobody else can be in it
+  // then). Never call it with a lock held that a handler takes.
+  void RunSync(const Work& work);
+
+  // Serves until Stop(). Can be called once.
+  void Run();
+  // Makes Run() return once the handler at work has returned; RunSync() calls already waiting are
+  // served first.
+  void Stop();
+
+ private:
+  enum class State { kNew, kRunning, kStopping, kStopped };
+
+  void RunPosted();
+  void Dispatch(int fd);
+
+  OwnedFd epoll_;
+  EventFd wake_;
+  // shared_ptr: a handler may Unwatch() itself, or another whose event waits in the same batch.
+  std::unordered_map<int, std::shared_ptr<Work>> handlers_;
+
+  std::mutex mutex_;
+  State state_ = State::kNew;  // guarded by mutex_
+  std::thread::id thread_;     // guarded by mutex_; of Run()
+  std::vector<Work> posted_;   // guarded by mutex_
+};
+
+}  // namespace mayfly

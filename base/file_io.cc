@@ -1,0 +1,55 @@
+#include "base/file_io.h"
+
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "base/checked.h"
+#include "base/status.h"
+
+namespace mayfly {
+
+absl::StatusOr<uint64_t> FileSize(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return ErrnoStatus("looking at a file");
+  if (S_ISREG(info.st_mode)) return static_cast<uint64_t>(info.st_size);
+  if (S_ISDIR(info.st_mode)) return absl::InvalidArgumentError("it is a directory, not a file");
+  if (!S_ISBLK(info.st_mode)) {
+    return absl::InvalidArgumentError("it is neither a regular file nor a block device");
+  }
+  uint64_t size = 0;
+  if (::ioctl(fd, BLKGETSIZE64, &size) != 0) return ErrnoStatus("asking a block device its size");
+  return size;
+}
+
+absl::Status ReadFully(int fd, uint64_t offset, std::span<std::byte> out) {
+  while (!out.empty()) {
+    const auto at = CheckedCast<off_t>(offset);
+    if (!at) return absl::OutOfRangeError("the offset is beyond any file");
+    const ssize_t got = ::pread(fd, out.data(), out.size(), *at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrnoStatus(absl::StrCat("reading at offset ", offset));
+    if (got == 0) return absl::OutOfRangeError(absl::StrCat("the file ends at byte ", offset));
+    out = out.subspan(static_cast<size_t>(got));
+    offset += static_cast<uint64_t>(got);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteFully(int fd, uint64_t offset, std::span<const std::byte> data) {
+  while (!data.empty()) {
+    const auto at = CheckedCast<off_t>(offset);
+    if (!at) return absl::OutOfRangeError("the offset is beyond any file");
+    const ssize_t put = ::pwrite(fd, data.data(), data.size(), *at);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return ErrnoStatus(absl::StrCat("writing at offset ", offset));
+    data = data.subspan(static_cast<size_t>(put));
+    offset += static_cast<uint64_t>(put);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace mayfly

@@ -1,0 +1,53 @@
+#include "base/file_io.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/owned_fd.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace mayfly {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(FileIo, WritesAndReadsBack) {
+  const OwnedFd file(::memfd_create("test", MFD_CLOEXEC));
+  const std::array<std::byte, 3> data = {std::byte{1}, std::byte{2}, std::byte{3}};
+  ASSERT_TRUE(WriteFully(file.get(), 10, data).ok());
+  std::array<std::byte, 3> read{};
+  ASSERT_TRUE(ReadFully(file.get(), 10, read).ok());
+  EXPECT_EQ(read, data);
+  EXPECT_EQ(FileSize(file.get()).value(), 13U);
+}
+
+TEST(FileIo, ReadingBeyondTheEndSaysWhereItEnds) {
+  const OwnedFd file(::memfd_create("test", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(file.get(), 5), 0);
+  std::array<std::byte, 8> read{};
+  const absl::Status status = ReadFully(file.get(), 0, read);
+  EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(status.message(), "the file ends at byte 5");
+  EXPECT_FALSE(ReadFully(file.get(), ~uint64_t{0}, read).ok());
+}
+
+TEST(FileIo, SizeIsOfFilesOnly) {
+  const OwnedFd directory(::open("/", O_RDONLY | O_CLOEXEC));
+  EXPECT_THAT(FileSize(directory.get()).status().message(), HasSubstr("a directory"));
+  const OwnedFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_THAT(FileSize(null.get()).status().message(), HasSubstr("neither"));
+  EXPECT_FALSE(FileSize(-1).ok());
+}
+
+TEST(FileIo, WritingToAFullDeviceIsAnError) {
+  const OwnedFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  const std::array<std::byte, 1> data{};
+  EXPECT_EQ(WriteFully(full.get(), 0, data).code(), absl::StatusCode::kResourceExhausted);
+}
+
+}  // namespace
+}  // namespace mayfly

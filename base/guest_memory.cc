@@ -1,0 +1,168 @@
+#include "base/guest_memory.h"
+
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/checked.h"
+#include "base/file_io.h"
+#include "base/status.h"
+
+namespace mayfly {
+namespace {
+
+constexpr uint64_t kHugePageSize = 2 * 1024 * 1024;
+
+absl::Status CheckRanges(std::span<const GuestRange> ranges) {
+  if (ranges.empty()) return absl::InvalidArgumentError("guest memory has no ranges");
+  uint64_t end = 0;
+  for (const GuestRange& range : ranges) {
+    const auto range_end = CheckedAdd(range.address, range.size);
+    if (range.size == 0 || !range_end || range.address < end ||
+        !IsAligned(range.address, kPageSize) || !IsAligned(range.size, kPageSize)) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("guest memory range of %u bytes at %#x is empty, unaligned, out of order "
+                          "or beyond the address space",
+                          range.size, range.address));
+    }
+    end = *range_end;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<OwnedFd> MakeMemfd(uint64_t size, GuestMemory::Pages pages) {
+  const unsigned huge = pages == GuestMemory::Pages::kHugeTlb ? MFD_HUGETLB | MFD_HUGE_2MB : 0U;
+  OwnedFd fd(::memfd_create("guest-memory", MFD_CLOEXEC | huge));
+  if (!fd.valid()) return ErrnoStatus("creating a memfd for guest memory");
+  const auto length = CheckedCast<off_t>(size);
+  if (!length) return absl::InvalidArgumentError("guest memory is larger than a file can be");
+  if (::ftruncate(fd.get(), *length) != 0) {
+    return ErrnoStatus(absl::StrCat("sizing the guest memory to ", size, " bytes"));
+  }
+  return fd;
+}
+
+}  // namespace
+
+absl::StatusOr<GuestMemory> GuestMemory::Create(std::span<const GuestRange> ranges,
+                                                const Options& options) {
+  MAYFLY_RETURN_IF_ERROR(CheckRanges(ranges));
+  if (options.pages == Pages::kHugeTlb && options.backing != Backing::kMemfd) {
+    return absl::InvalidArgumentError("reserved huge pages need guest memory in a memfd");
+  }
+  GuestMemory memory;
+  uint64_t total = 0;
+  for (const GuestRange& range : ranges) total += range.size;
+  if (options.backing == Backing::kMemfd) {
+    MAYFLY_ASSIGN_OR_RETURN(memory.memfd_, MakeMemfd(total, options.pages));
+  }
+  for (const GuestRange& range : ranges) {
+    MAYFLY_RETURN_IF_ERROR(memory.AddRegion(range, options, memory.size_));
+    memory.size_ += range.size;
+  }
+  return memory;
+}
+
+absl::Status GuestMemory::AddRegion(const GuestRange& range, const Options& options,
+                                    uint64_t memfd_offset) {
+  // A huge page needs guest and host address to agree modulo its size; guest regions begin at
+  // multiples of it.
+  const uint64_t alignment = range.size >= kHugePageSize ? kHugePageSize : kPageSize;
+  const bool anonymous = options.backing == Backing::kAnonymous;
+  auto mapping =
+      anonymous ? Mapping::Anonymous(range.size, alignment)
+                : Mapping::Shared(memfd_.get(), memfd_offset, range.size, Protection::kReadWrite);
+  if (!mapping.ok()) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the host cannot provide ", range.size >> 20, " MiB of guest memory (",
+        mapping.status().message(), "): ask for less, or raise the limits of the process"));
+  }
+  if (options.pages == Pages::kTransparentHuge &&
+      ::madvise(mapping->data(), mapping->size(), MADV_HUGEPAGE) != 0) {
+    return ErrnoStatus("asking for transparent huge pages");
+  }
+  regions_.push_back({.range = range,
+                      .host = mapping->data(),
+                      .memfd = anonymous ? -1 : memfd_.get(),
+                      .memfd_offset = anonymous ? 0 : memfd_offset});
+  mappings_.push_back(*std::move(mapping));
+  return absl::OkStatus();
+}
+
+std::byte* GuestMemory::TryTranslate(uint64_t address, uint64_t size) const {
+  for (const Region& region : regions_) {
+    if (address < region.range.address) return nullptr;
+    const uint64_t offset = address - region.range.address;
+    if (RangeWithin(offset, size, region.range.size)) return region.host + offset;
+  }
+  return nullptr;
+}
+
+bool GuestMemory::Contains(uint64_t address, uint64_t size) const {
+  return TryTranslate(address, size) != nullptr;
+}
+
+absl::Status GuestMemory::OutOfRange(uint64_t address, uint64_t size) const {
+  return absl::OutOfRangeError(
+      absl::StrFormat("%u bytes at guest address %#x are not all guest memory", size, address));
+}
+
+absl::StatusOr<std::span<std::byte>> GuestMemory::Span(uint64_t address, uint64_t size) const {
+  std::byte* const host = TryTranslate(address, size);
+  if (host == nullptr) return OutOfRange(address, size);
+  return std::span(host, size);
+}
+
+absl::Status GuestMemory::Read(uint64_t address, std::span<std::byte> out) const {
+  const std::byte* const host = TryTranslate(address, out.size());
+  if (host == nullptr) return OutOfRange(address, out.size());
+  std::copy_n(host, out.size(), out.data());
+  return absl::OkStatus();
+}
+
+absl::Status GuestMemory::Write(uint64_t address, std::span<const std::byte> data) const {
+  std::byte* const host = TryTranslate(address, data.size());
+  if (host == nullptr) return OutOfRange(address, data.size());
+  std::copy_n(data.data(), data.size(), host);
+  return absl::OkStatus();
+}
+
+absl::Status GuestMemory::Fill(uint64_t address, uint64_t size, std::byte value) const {
+  std::byte* const host = TryTranslate(address, size);
+  if (host == nullptr) return OutOfRange(address, size);
+  std::fill_n(host, size, value);
+  return absl::OkStatus();
+}
+
+absl::Status GuestMemory::MapImage(uint64_t address, int fd, uint64_t offset, uint64_t size) {
+  std::byte* const host = TryTranslate(address, size);
+  if (host == nullptr) return OutOfRange(address, size);
+  MAYFLY_ASSIGN_OR_RETURN(const uint64_t file_size, FileSize(fd));
+  if (!RangeWithin(offset, size, file_size)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the file ends at ", file_size, " bytes, before the ", size, " bytes at offset ", offset));
+  }
+  const bool mappable = !memfd_.valid() && offset % kPageSize == address % kPageSize;
+  const uint64_t first = mappable ? std::min(*AlignUp(address, kPageSize) - address, size) : size;
+  const uint64_t whole = AlignDown(size - first, kPageSize);
+  if (whole != 0) {
+    // Replaces the region's own pages in place (MAP_FIXED within a mapping that we own), so
+    // Mapping's unmap still covers it.
+    void* const at = host + first;
+    if (::mmap(at, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
+               static_cast<off_t>(offset + first)) != at) {
+      return ErrnoStatus("mapping an image into guest memory");
+    }
+  }
+  MAYFLY_RETURN_IF_ERROR(ReadFully(fd, offset, std::span(host, first)));
+  const uint64_t rest = first + whole;
+  return ReadFully(fd, offset + rest, std::span(host + rest, size - rest));
+}
+
+}  // namespace mayfly

@@ -1,0 +1,57 @@
+#!/usr/bin/python3
+"""run_docs.py PAGE: runs the commands of a documentation page, so that no page shows what does not work.
+
+In fenced blocks marked ```console, a line `$ command` is run by bash, in the repository's root, one shell for the page;
+a line ending in a backslash goes on in the next. Other lines there are output, shown for people and not compared.
+A block ```console no-run is left alone (what needs another machine, or never ends); it is counted aloud.
+A command must end with status 0; one that is meant to end otherwise says so: `$ command; echo $?`.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+FENCE = re.compile(r"^```console(?P<flags>[^\n]*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
+TIMEOUT_SECONDS = 600
+
+
+def commands(body: str) -> list[str]:
+    found: list[str] = []
+    continued = False
+    for line in body.splitlines():
+        if continued:
+            found[-1] += "\n" + line.removeprefix("> ")
+        elif line.startswith("$ "):
+            found.append(line[2:])
+        else:
+            continue
+        continued = found[-1].endswith("\\")
+    return found
+
+
+def main() -> int:
+    page = pathlib.Path(sys.argv[1])
+    script, left = [], 0
+    for block in FENCE.finditer(page.read_text()):
+        if "no-run" in block["flags"]:
+            left += len(commands(block["body"]))
+        else:
+            script += commands(block["body"])
+    if left:
+        print(f"{page}: {left} commands are for reading only")
+    if not script:
+        return 0
+    # -x shows each command before its output: a failure is found at once.
+    done = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", "\n".join(script)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=TIMEOUT_SECONDS, check=False,
+    )
+    print(f"{page}: {len(script)} commands, status {done.returncode}")
+    if done.returncode:
+        print(done.stdout)
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
