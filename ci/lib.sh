@@ -16,6 +16,7 @@ bazel_cached() { # bazel_cached COMMAND [ARGUMENT...]
 
 # The release binaries, static and stripped; prints the folder that holds them.
 release_binaries() { # release_binaries [TARGET...]
-  bazel_cached build --config=release -- "${@:-//:mayfly //:mayfly-vmm}" >&2
+  [[ $# -gt 0 ]] || set -- //:mayfly //:mayfly-vmm
+  bazel_cached build --config=release -- "$@" >&2 || return # errexit does not reach into $(...)
   bazel info --config=release bazel-bin 2>/dev/null
 }

@@ -3,15 +3,18 @@
 
 In fenced blocks marked ```console, a line `$ command` is run by bash, in the repository's root, one shell for the page;
 a line ending in a backslash goes on in the next. Other lines there are output, shown for people and not compared.
+A block marked with a file name, such as ```cpp file=greeter/greeter.cc, is written to that file, when its turn comes.
 A block ```console no-run is left alone (what needs another machine, or never ends); it is counted aloud.
-A command must end with status 0; one that is meant to end otherwise says so: `$ command; echo $?`.
+A command must end with status 0; one that is meant to end otherwise says so: `$ command || test $? = 7`.
 """
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
-FENCE = re.compile(r"^```console(?P<flags>[^\n]*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(?P<language>\w*)(?P<flags>[^\n]*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"\bfile=(\S+)")
 TIMEOUT_SECONDS = 600
 
 
@@ -33,7 +36,13 @@ def main() -> int:
     page = pathlib.Path(sys.argv[1])
     script, left = [], 0
     for block in FENCE.finditer(page.read_text()):
-        if "no-run" in block["flags"]:
+        if file := FILE.search(block["flags"]):
+            path = shlex.quote(file[1])
+            script.append(f"mkdir -p $(dirname {path})")
+            script.append(f"cat > {path} <<'END_OF_FILE'\n{block['body']}END_OF_FILE")
+        elif block["language"] != "console":
+            continue
+        elif "no-run" in block["flags"]:
             left += len(commands(block["body"]))
         else:
             script += commands(block["body"])
