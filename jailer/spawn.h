@@ -1,0 +1,72 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/owned_fd.h"
+
+namespace mayfly::jailer {
+
+// A descriptor for the new program: `source` is ours, `target` the number it gets there.
+struct FdGrant {
+  int source = -1;
+  int target = -1;
+};
+
+// What becomes of the new program when the thread that spawned it ends.
+enum class ParentDeath {
+  kKillsChild,  // PR_SET_PDEATHSIG: SIGKILL
+  kIgnored,
+};
+
+struct SpawnOptions {
+  int program = -1;                    // the program, open (O_PATH is enough)
+  std::vector<std::string> arguments;  // argv, the name included
+  std::vector<FdGrant> fds;            // all that it gets; targets are distinct, and small
+  ParentDeath parent_death = ParentDeath::kKillsChild;
+};
+
+// How a process ended.
+struct ProcessEnd {
+  std::optional<int> exit_code;  // of exit(), otherwise
+  int signal = 0;                // the signal that ended it
+};
+
+// A process that Spawn() made, held by its pidfd: no other process is ever meant by it, however numbers are reused.
+// Dropping it neither ends nor reaps the process. Movable between threads.
+class [[nodiscard]] ChildProcess final {
+ public:
+  ChildProcess(pid_t pid, OwnedFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+
+  // For messages and tests; act through the pidfd.
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  // Readable once the process has ended (pidfd_open(2)).
+  [[nodiscard]] int pidfd() const { return pidfd_.get(); }
+
+  // SIGKILL. An ended process is left alone.
+  void Kill() const;
+  // Waits for the end and reaps the process.
+  [[nodiscard]] absl::StatusOr<ProcessEnd> Wait() const;
+  // Reaps the process where it has ended; nothing while it runs.
+  [[nodiscard]] absl::StatusOr<std::optional<ProcessEnd>> TryWait() const;
+
+ private:
+  [[nodiscard]] absl::StatusOr<std::optional<ProcessEnd>> WaitWith(int options) const;
+
+  pid_t pid_;
+  OwnedFd pidfd_;
+};
+
+// Starts a program that holds exactly the descriptors given to it: no other one of ours, no environment, no new privileges
+// by exec, a session of its own (so that the terminal's signals are not for it), no signal blocked or handled.
+//
+// The caller stands still until the exec (as with vfork, which is what makes this fast: nothing is copied), so that a
+// failure of any step comes back from here. Errors: InvalidArgument for bad options, otherwise the failed step's errno.
+// Threading: any thread; with kKillsChild it is that thread's end which counts (prctl(2)).
+[[nodiscard]] absl::StatusOr<ChildProcess> Spawn(const SpawnOptions& options);
+
+}  // namespace mayfly::jailer
