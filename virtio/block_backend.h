@@ -1,0 +1,83 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace mayfly::virtio {
+
+// The unit of virtio-blk's addresses and capacities, whatever the disk's own block size
+// (virtio 1.2, 5.2.4).
+inline constexpr uint64_t kSectorSize = 512;
+
+enum class BlockAccess { kReadOnly, kReadWrite };
+
+// When a write counts as done.
+enum class BlockDurability {
+  kCached,  // when readers see it; a flush makes it last
+  kStable,  // when it would survive a power failure
+};
+
+enum class BlockOperation { kRead, kWrite, kFlush };
+
+// One piece of work for a backend, already checked: the range lies within the capacity and is as
+// long as the buffers, and nothing is written to a read-only disk. The owner keeps it, and the
+// buffers, in place until it is completed.
+struct BlockRequest {
+  BlockOperation operation = BlockOperation::kRead;
+  BlockDurability durability = BlockDurability::kCached;  // of a write
+  uint64_t offset = 0;                                    // bytes from the disk's begin
+  uint64_t length = 0;                                    // bytes
+  std::span<iovec> buffers;  // host addresses of guest memory; a backend may change them as it goes
+};
+
+// Who submitted. Threading: on the io thread, from within BlockBackend::Submit(), Commit() or
+// Drain(), or later.
+class BlockCompletion {
+ public:
+  BlockCompletion() = default;
+  BlockCompletion(const BlockCompletion&) = delete;
+  BlockCompletion& operator=(const BlockCompletion&) = delete;
+
+  // `request` is done; `error` is 0 or an errno value. The backend forgets the request before it
+  // calls.
+  virtual void OnCompleted(BlockRequest& request, int error) = 0;
+  // No more completions in this turn of the loop: the moment to tell the driver. Called by backends
+  // that complete later than in Submit(), Commit() and Drain(), after each batch.
+  virtual void OnBatchCompleted() = 0;
+
+ protected:
+  ~BlockCompletion() = default;
+};
+
+// Where a block device's bytes are.
+//
+// Threading: all on the io thread, but for the constant properties, which are for any.
+class BlockBackend {
+ public:
+  BlockBackend() = default;
+  BlockBackend(const BlockBackend&) = delete;
+  BlockBackend& operator=(const BlockBackend&) = delete;
+  virtual ~BlockBackend() = default;
+
+  // Bytes; a multiple of kSectorSize.
+  [[nodiscard]] virtual uint64_t capacity() const = 0;
+  [[nodiscard]] virtual BlockAccess access() const = 0;
+  // Bytes that the storage reads and writes at once without extra work: a power of two, at least
+  // kSectorSize.
+  [[nodiscard]] virtual uint32_t physical_block_size() const = 0;
+
+  // Begins `request`; it is completed through `completion` exactly once, perhaps before this
+  // returns.
+  virtual void Submit(BlockRequest& request, BlockCompletion& completion) = 0;
+  // The submitter has no more for now: a backend that collects requests hands them on.
+  virtual void Commit() = 0;
+  // Returns when every submitted request is completed.
+  virtual void Drain() = 0;
+  // Gives up files and locks. Comes after Drain(), and nothing after it.
+  virtual void Close() = 0;
+};
+
+}  // namespace mayfly::virtio

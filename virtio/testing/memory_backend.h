@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "virtio/block_backend.h"
+
+namespace mayfly::virtio {
+
+// A disk in a vector, which completes in the call or, like an asynchronous engine, when it is told
+// to.
+class MemoryBackend final : public BlockBackend {
+ public:
+  enum class Completion { kInline, kLater };
+
+  // `capacity`: bytes.
+  MemoryBackend(uint64_t capacity, BlockAccess access, Completion completion)
+      : bytes_(capacity), access_(access), completion_(completion) {}
+
+  [[nodiscard]] uint64_t capacity() const override { return bytes_.size(); }
+  [[nodiscard]] BlockAccess access() const override { return access_; }
+  [[nodiscard]] uint32_t physical_block_size() const override { return 4096; }
+  void Submit(BlockRequest& request, BlockCompletion& completion) override;
+  void Commit() override { ++commits_; }
+  void Drain() override;
+  void Close() override { closed_ = true; }
+
+  // Completes the request that was submitted last of those that wait, and tells that the batch is
+  // over.
+  void CompleteNewest();
+  // What the next requests come to: 0 or an errno value.
+  void FailWith(int error) { error_ = error; }
+
+  [[nodiscard]] std::vector<std::byte>& bytes() { return bytes_; }
+  [[nodiscard]] size_t waiting() const { return waiting_.size(); }
+  [[nodiscard]] unsigned commits() const { return commits_; }
+  [[nodiscard]] unsigned flushes() const { return flushes_; }
+  [[nodiscard]] unsigned stable_writes() const { return stable_writes_; }
+  [[nodiscard]] bool closed() const { return closed_; }
+
+ private:
+  struct Waiting {
+    BlockRequest* request = nullptr;
+    BlockCompletion* completion = nullptr;
+  };
+
+  void Perform(const Waiting& waiting);
+
+  std::vector<std::byte> bytes_;
+  const BlockAccess access_;
+  const Completion completion_;
+  std::deque<Waiting> waiting_;
+  int error_ = 0;
+  unsigned commits_ = 0;
+  unsigned flushes_ = 0;
+  unsigned stable_writes_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace mayfly::virtio
