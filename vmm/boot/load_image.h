@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "base/guest_memory.h"
+
+namespace mayfly::vmm {
+
+// Puts `size` bytes of `fd` from `offset` at `address`: mapped copy-on-write, or read, whichever is faster for its size.
+// The one place that decides.
+[[nodiscard]] absl::Status LoadImage(GuestMemory& memory, uint64_t address, int fd, uint64_t offset,
+                                     uint64_t size);
+
+}  // namespace mayfly::vmm

@@ -1,0 +1,143 @@
+#include "vmm/cpu/vcpu.h"
+
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/checked.h"
+#include "base/status.h"
+#include "vmm/cpu/vcpu_report.h"
+
+namespace mayfly::vmm {
+namespace {
+
+// Its handler does nothing: the signal only gets a thread out of KVM_RUN. The C library uses the first real-time signals
+// for itself; SIGRTMIN is the first that it leaves.
+int KickSignal() { return SIGRTMIN; }
+
+void IgnoreKick(int /*signal*/) {}
+
+}  // namespace
+
+absl::Status Vcpu::PrepareProcess() {
+  struct sigaction action {};
+  action.sa_handler = IgnoreKick;
+  if (::sigaction(KickSignal(), &action, nullptr) != 0) {
+    return ErrnoStatus("installing the handler of the vCPU signal");
+  }
+  return absl::OkStatus();
+}
+
+void Vcpu::Run() {
+  {
+    const std::scoped_lock lock(mutex_);
+    runner_ = ::pthread_self();
+  }
+  Next next = Next::kGoOn;
+  while (next == Next::kGoOn && !fd_.stop_requested()) {
+    const int error = fd_.Run();
+    if (error == 0) {
+      next = HandleExit();
+    } else if (error != EINTR && error != EAGAIN) {
+      next = Fail(absl::StrCat("KVM_RUN: ", std::strerror(error)));
+    }
+  }
+  const std::scoped_lock lock(mutex_);
+  runner_.reset();
+}
+
+void Vcpu::Stop() {
+  // In this order: a thread that the signal does not find in the guest finds the request before it enters.
+  fd_.RequestExit();
+  const std::scoped_lock lock(mutex_);
+  if (runner_ && ::pthread_equal(*runner_, ::pthread_self()) == 0) {
+    ::pthread_kill(*runner_, KickSignal());
+  }
+}
+
+Vcpu::Next Vcpu::HandleExit() {
+  const kvm_run& run = fd_.run();
+  switch (run.exit_reason) {
+    case KVM_EXIT_IO:
+      HandlePortIo();
+      return Next::kGoOn;
+    case KVM_EXIT_MMIO:
+      HandleMmio();
+      return Next::kGoOn;
+    case KVM_EXIT_INTR:
+    case KVM_EXIT_HLT:
+    case KVM_EXIT_IRQ_WINDOW_OPEN:
+      return Next::kGoOn;
+    case KVM_EXIT_SHUTDOWN:
+      return End(ExitReason::kTripleFault,
+                 absl::StrCat("the guest crashed: triple fault on vCPU ", index_, "\n",
+                              DescribeVcpu(fd_, surroundings_.memory)));
+    case KVM_EXIT_SYSTEM_EVENT:
+      return HandleSystemEvent();
+    case KVM_EXIT_FAIL_ENTRY:
+      return Fail(absl::StrFormat("the CPU refused to enter the guest, for reason %#x",
+                                  run.fail_entry.hardware_entry_failure_reason));
+    case KVM_EXIT_INTERNAL_ERROR:
+      return Fail(DescribeInternalError(run));
+    default:
+      return Fail(absl::StrCat("KVM left the guest for a reason that Mayfly does not know: ",
+                               run.exit_reason));
+  }
+}
+
+void Vcpu::HandlePortIo() {
+  const auto& io = fd_.run().io;
+  const std::span<std::byte> shared = fd_.shared();
+  // String instructions bring several elements for one port. KVM keeps them within the area it shares.
+  const uint64_t bytes = uint64_t{io.size} * io.count;
+  if (!RangeWithin(io.data_offset, bytes, shared.size())) return;
+  std::span<std::byte> data = shared.subspan(io.data_offset, bytes);
+  for (uint32_t i = 0; i < io.count; ++i) {
+    const auto element = data.subspan(size_t{i} * io.size, io.size);
+    if (io.direction == KVM_EXIT_IO_IN) {
+      surroundings_.ports.Read(io.port, element);
+    } else {
+      surroundings_.ports.Write(io.port, element);
+      if (fd_.stop_requested()) return;  // the write ended the VM: what follows it never happened
+    }
+  }
+}
+
+void Vcpu::HandleMmio() {
+  auto& mmio = fd_.run().mmio;
+  const auto data =
+      std::as_writable_bytes(std::span(mmio.data)).first(std::min<size_t>(mmio.len, sizeof mmio.data));
+  if (mmio.is_write != 0) {
+    surroundings_.mmio.Write(mmio.phys_addr, data);
+  } else {
+    surroundings_.mmio.Read(mmio.phys_addr, data);
+  }
+}
+
+Vcpu::Next Vcpu::HandleSystemEvent() {
+  const uint32_t type = fd_.run().system_event.type;
+  switch (type) {
+    case KVM_SYSTEM_EVENT_SHUTDOWN:
+      return End(ExitReason::kPowerOff, "the guest powered itself off");
+    case KVM_SYSTEM_EVENT_RESET:
+      return End(ExitReason::kReset, "the guest reset itself");
+    case KVM_SYSTEM_EVENT_CRASH:
+      return End(ExitReason::kGuestPanic, "the guest's kernel panicked; its console says why");
+    default:
+      return Fail(absl::StrCat("KVM reports a system event that Mayfly does not know: ", type));
+  }
+}
+
+Vcpu::Next Vcpu::Fail(std::string problem) {
+  return End(ExitReason::kInternalError,
+             absl::StrCat(problem, " (vCPU ", index_, ")\n", DescribeVcpu(fd_, surroundings_.memory)));
+}
+
+Vcpu::Next Vcpu::End(ExitReason reason, std::string detail) {
+  surroundings_.exits.Exit({.reason = reason, .detail = std::move(detail)});
+  return Next::kStop;
+}
+
+}  // namespace mayfly::vmm

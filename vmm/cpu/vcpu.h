@@ -1,0 +1,63 @@
+#pragma once
+
+#include <pthread.h>
+
+#include <mutex>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "base/guest_memory.h"
+#include "vmm/devices/bus.h"
+#include "vmm/exit_sink.h"
+#include "vmm/kvm/vcpu_fd.h"
+
+namespace mayfly::vmm {
+
+// One virtual CPU: runs the guest on the thread that calls Run(), and serves its exits.
+class Vcpu final {
+ public:
+  // The buses, the memory and the sink outlive it.
+  struct Surroundings {
+    const Bus& ports;
+    const Bus& mmio;
+    const GuestMemory& memory;
+    ExitSink& exits;
+  };
+
+  Vcpu(unsigned index, VcpuFd fd, const Surroundings& surroundings)
+      : index_(index), fd_(std::move(fd)), surroundings_(surroundings) {}
+  Vcpu(const Vcpu&) = delete;
+  Vcpu& operator=(const Vcpu&) = delete;
+  ~Vcpu() = default;
+
+  [[nodiscard]] const VcpuFd& fd() const { return fd_; }
+
+  // Runs the guest until Stop(), or until it ends for a reason that it tells the sink.
+  void Run();
+  // Makes Run() return soon, also where it is about to begin, and also out of a guest that does nothing but spin.
+  // Any thread.
+  void Stop();
+
+  // Once, before the first Run(): installs the handler of the signal by which Stop() gets a vCPU out of the guest.
+  static absl::Status PrepareProcess();
+
+ private:
+  enum class Next { kGoOn, kStop };
+
+  [[nodiscard]] Next HandleExit();
+  void HandlePortIo();
+  void HandleMmio();
+  [[nodiscard]] Next HandleSystemEvent();
+  // The VM cannot go on: `problem` and the state of this vCPU are the report.
+  [[nodiscard]] Next Fail(std::string problem);
+  [[nodiscard]] Next End(ExitReason reason, std::string detail);
+
+  const unsigned index_;
+  const VcpuFd fd_;
+  const Surroundings surroundings_;
+
+  std::mutex mutex_;
+  std::optional<pthread_t> runner_;  // guarded by mutex_
+};
+
+}  // namespace mayfly::vmm

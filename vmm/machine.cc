@@ -1,0 +1,242 @@
+#include "vmm/machine.h"
+
+#include <sys/sysinfo.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "vmm/acpi/acpi_tables.h"
+#include "vmm/acpi/mp_table.h"
+#include "vmm/boot/boot_loader.h"
+#include "vmm/boot/command_line.h"
+#include "vmm/cpu/boot_registers.h"
+#include "vmm/cpu/guest_cpuid.h"
+#include "vmm/layout.h"
+#include "vmm/memory_map.h"
+
+namespace mayfly::vmm {
+namespace {
+
+// APIC IDs have eight bits (an xAPIC's), and all ones means everybody.
+constexpr unsigned kMaxCpus = 254;
+
+absl::Status CheckCpus(const Kvm& kvm, unsigned cpus) {
+  if (cpus == 0) return absl::InvalidArgumentError("0 CPUs: a VM needs at least 1");
+  if (cpus == 1) return absl::OkStatus();
+  const unsigned most =
+      std::min(kMaxCpus, static_cast<unsigned>(kvm.Capability(KVM_CAP_MAX_VCPUS)));
+  if (cpus <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(cpus, " CPUs are more than a VM can have here: ask for at most ", most));
+}
+
+// Guest memory is not reserved, so more than the host has would seem to work, until the guest uses it.
+absl::Status CheckHostMemory(uint64_t bytes) {
+  struct sysinfo info {};
+  if (::sysinfo(&info) != 0) return ErrnoStatus("asking for the host's memory");
+  const uint64_t host = (uint64_t{info.totalram} + info.totalswap) * info.mem_unit;
+  if (bytes <= host) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("memory of ", bytes / layout::kMiB,
+                                                 " MiB is more than the host's ",
+                                                 host / layout::kMiB, " MiB: ask for less"));
+}
+
+absl::StatusOr<GuestMemory> CreateMemory(const MachineConfig& config) {
+  MAYFLY_ASSIGN_OR_RETURN(const auto ranges, RamRanges(config.memory_bytes));
+  MAYFLY_RETURN_IF_ERROR(CheckHostMemory(config.memory_bytes));
+  return GuestMemory::Create(ranges, config.memory);
+}
+
+// The VM with its memory and interrupt controllers. The order is KVM's: slots before in-kernel devices for speed (see
+// Vm::SetMemory), all of it before the first vCPU by rule.
+absl::StatusOr<Vm> CreateVm(const Kvm& kvm, const GuestMemory& memory) {
+  MAYFLY_ASSIGN_OR_RETURN(Vm vm, kvm.CreateVm());
+  MAYFLY_RETURN_IF_ERROR(vm.SetMemory(memory));
+  MAYFLY_RETURN_IF_ERROR(vm.SetIdentityMapAddress(layout::kIdentityMap));
+  MAYFLY_RETURN_IF_ERROR(vm.SetTssAddress(layout::kTss));
+  // Without this quirk the local APICs come up with LINT0 masked. The PICs, which no guest here knows of, then have no way
+  // to deliver the interrupts below 16 a second time, as vectors 0 to 15.
+  MAYFLY_RETURN_IF_ERROR(
+      vm.EnableCapability(KVM_CAP_DISABLE_QUIRKS, KVM_X86_QUIRK_LINT0_REENABLED));
+  MAYFLY_RETURN_IF_ERROR(vm.CreateIrqchip());
+  return vm;
+}
+
+// The place where each thread installs its seccomp filter, before anything of the guest's runs on it.
+ParkedThread::Preparation PreparationFor(ThreadRole role, const ThreadSetup& setup) {
+  if (!setup) return nullptr;
+  return [role, setup] { return setup(role); };
+}
+
+std::string VcpuName(size_t index) { return absl::StrCat("vcpu", index); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(MachineConfig config,
+                                                         std::shared_ptr<Timeline> timeline,
+                                                         ExitListener on_exit) {
+  MAYFLY_RETURN_IF_ERROR(Vcpu::PrepareProcess());
+  MAYFLY_ASSIGN_OR_RETURN(const Kvm kvm, Kvm::Attach(config.kvm.get()));
+  MAYFLY_RETURN_IF_ERROR(CheckCpus(kvm, config.cpus));
+  MAYFLY_ASSIGN_OR_RETURN(
+      ParkedThread boot_thread,
+      ParkedThread::Start(VcpuName(0), PreparationFor(ThreadRole::kVcpu, config.thread_setup)));
+  MAYFLY_ASSIGN_OR_RETURN(GuestMemory memory, CreateMemory(config));
+  MAYFLY_ASSIGN_OR_RETURN(Vm vm, CreateVm(kvm, memory));
+  timeline->Record(TimelineStep::kVmCreated);
+  MAYFLY_ASSIGN_OR_RETURN(auto console, Console::Create());
+  auto machine = std::make_unique<Machine>(Passkey(), std::move(config), std::move(memory),
+                                           std::move(vm), std::move(console), std::move(boot_thread),
+                                           std::move(timeline), std::move(on_exit));
+  MAYFLY_RETURN_IF_ERROR(machine->CreateVcpus(kvm));
+  MAYFLY_RETURN_IF_ERROR(machine->CreateDevices());
+  MAYFLY_RETURN_IF_ERROR(machine->LoadGuest());
+  if (machine->virtio_) MAYFLY_RETURN_IF_ERROR(machine->virtio_->BindTo(machine->vm_));
+  machine->timeline_->Record(TimelineStep::kDevicesReady);
+  return machine;
+}
+
+Machine::Machine(Passkey, MachineConfig config, GuestMemory memory, Vm vm,
+                 std::unique_ptr<Console> console, ParkedThread boot_thread,
+                 std::shared_ptr<Timeline> timeline, ExitListener on_exit)
+    : config_(std::move(config)),
+      timeline_(std::move(timeline)),
+      on_exit_(std::move(on_exit)),
+      memory_(std::move(memory)),
+      vm_(std::move(vm)),
+      console_(std::move(console)),
+      platform_(*console_, *timeline_, *this, [this](IrqLevel level) {
+        // Cannot fail: the interrupt controller is there, and the line is one of its own.
+        [[maybe_unused]] const absl::Status status = vm_.SetIrqLine(layout::kSerialGsi, level);
+      }) {
+  threads_.push_back(std::move(boot_thread));
+}
+
+Machine::~Machine() {
+  End(ExitReason::kKilled, "the host gave the VM up");
+  if (virtio_) virtio_->Stop();
+  threads_.clear();
+}
+
+absl::Status Machine::CreateVcpus(const Kvm& kvm) {
+  if (!config_.cpu_profile) {
+    MAYFLY_ASSIGN_OR_RETURN(config_.cpu_profile, CpuProfile::Probe(config_.kvm.get()));
+  }
+  std::optional<GuestCpuid> cpuid;
+  for (unsigned index = 0; index < config_.cpus; ++index) {
+    MAYFLY_ASSIGN_OR_RETURN(VcpuFd fd, vm_.CreateVcpu(index));
+    if (!cpuid) {
+      const auto tsc_khz = fd.TscKhz();
+      cpuid.emplace(*config_.cpu_profile,
+                    GuestCpuid::Options{
+                        .cpus = config_.cpus,
+                        .tsc_khz = tsc_khz.ok() ? *tsc_khz : 0,
+                        .tsc_deadline = kvm.Capability(KVM_CAP_TSC_DEADLINE_TIMER) != 0});
+    }
+    MAYFLY_RETURN_IF_ERROR(fd.SetCpuid(cpuid->ForCpu(index)));
+    MAYFLY_RETURN_IF_ERROR(SetBootMsrs(fd));
+    vcpus_.push_back(std::make_unique<Vcpu>(
+        index, std::move(fd),
+        Vcpu::Surroundings{.ports = ports_, .mmio = mmio_, .memory = memory_, .exits = *this}));
+  }
+  timeline_->Record(TimelineStep::kVcpusReady);
+  return absl::OkStatus();
+}
+
+absl::Status Machine::CreateDevices() {
+  MAYFLY_RETURN_IF_ERROR(platform_.AttachTo(ports_));
+  if (config_.disks.empty()) return absl::OkStatus();
+  MAYFLY_ASSIGN_OR_RETURN(virtio_, VirtioDevices::Create(std::move(config_.disks), memory_,
+                                                         timeline_, std::move(config_.on_event)));
+  return virtio_->AttachTo(mmio_);
+}
+
+absl::Status Machine::LoadGuest() {
+  const size_t devices = virtio_ ? virtio_->size() : 0;
+  MAYFLY_RETURN_IF_ERROR(WriteBootGdt(memory_));
+  MAYFLY_RETURN_IF_ERROR(WriteMpTable(memory_, config_.cpus));
+  MAYFLY_ASSIGN_OR_RETURN(const uint64_t rsdp, WriteAcpiTables(memory_, config_.cpus, devices));
+  const BootSource source{.kernel = config_.kernel,
+                          .initrd = config_.initrd,
+                          .command_line = AppendKernelWords(
+                              config_.command_line, virtio_ ? virtio_->KernelWords() : ""),
+                          .protocol = config_.boot_protocol,
+                          .rsdp = rsdp};
+  MAYFLY_ASSIGN_OR_RETURN(const BootEntry entry, LoadBootImages(source, memory_));
+  timeline_->Record(TimelineStep::kImageLoaded);
+  return SetBootRegisters(vcpus_.front()->fd(), entry);
+}
+
+absl::Status Machine::Start() {
+  if (std::exchange(started_, true)) {
+    return absl::FailedPreconditionError("the VM was started already");
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    if (ending_) return absl::FailedPreconditionError("the VM has ended before its start");
+  }
+  threads_.front().Release([this](const absl::Status& prepared) { RunVcpu(0, prepared); });
+  if (virtio_) {
+    MAYFLY_RETURN_IF_ERROR(AddThread("io", ThreadRole::kIo));
+    threads_.back().Release([this](const absl::Status& prepared) { RunIo(prepared); });
+  }
+  // The other CPUs wait for the first one's word anyway: their threads may come after it.
+  for (size_t index = 1; index < vcpus_.size(); ++index) {
+    MAYFLY_RETURN_IF_ERROR(AddThread(VcpuName(index), ThreadRole::kVcpu));
+    threads_.back().Release(
+        [this, index](const absl::Status& prepared) { RunVcpu(index, prepared); });
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Machine::AddThread(std::string name, ThreadRole role) {
+  MAYFLY_ASSIGN_OR_RETURN(
+      ParkedThread thread,
+      ParkedThread::Start(std::move(name), PreparationFor(role, config_.thread_setup)));
+  threads_.push_back(std::move(thread));
+  return absl::OkStatus();
+}
+
+void Machine::RunVcpu(size_t index, const absl::Status& prepared) {
+  if (!CanRun(prepared)) return;
+  if (index == 0) timeline_->Record(TimelineStep::kFirstRun);
+  vcpus_[index]->Run();
+}
+
+void Machine::RunIo(const absl::Status& prepared) {
+  if (CanRun(prepared)) virtio_->Run();
+}
+
+bool Machine::CanRun(const absl::Status& prepared) {
+  if (prepared.ok()) return true;
+  Exit({.reason = ExitReason::kInternalError,
+        .detail = absl::StrCat("preparing a thread of the VM: ", prepared.message())});
+  return false;
+}
+
+void Machine::End(ExitReason reason, std::string detail) {
+  Exit({.reason = reason, .detail = std::move(detail)});
+}
+
+std::optional<ExitStatus> Machine::exit_status() const {
+  const std::scoped_lock lock(mutex_);
+  return status_;
+}
+
+void Machine::Exit(ExitStatus status) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(ending_, true)) return;
+  }
+  timeline_->Record(TimelineStep::kExited);
+  for (const auto& vcpu : vcpus_) vcpu->Stop();
+  if (virtio_) virtio_->Quiesce();
+  {
+    const std::scoped_lock lock(mutex_);
+    status_ = std::move(status);
+  }
+  on_exit_();
+}
+
+}  // namespace mayfly::vmm

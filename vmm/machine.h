@@ -1,0 +1,96 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/guest_memory.h"
+#include "base/timeline.h"
+#include "vmm/console.h"
+#include "vmm/cpu/vcpu.h"
+#include "vmm/devices/bus.h"
+#include "vmm/devices/platform.h"
+#include "vmm/exit_sink.h"
+#include "vmm/exit_status.h"
+#include "vmm/kvm/kvm.h"
+#include "vmm/machine_config.h"
+#include "vmm/parked_thread.h"
+#include "vmm/virtio_devices.h"
+
+namespace mayfly::vmm {
+
+// One virtual machine: guest memory, vCPUs and devices on their threads.
+//
+// Create() does everything up to the first instruction, in the order that KVM is fastest in (see fast path in
+// ARCHITECTURE.md). The VM ends once, for one reason: the first that comes. Destruction ends it if nothing has, and joins
+// all threads; a process that is about to exit anyway skips it.
+//
+// Threading: Create(), Start() and the destructor on one thread; the rest on any.
+class Machine final : private ExitSink {
+  class Passkey {
+    friend class Machine;
+    Passkey() = default;
+  };
+
+ public:
+  // Called once, on whichever thread saw the end, after the devices are quiescent (no disk I/O is in flight any more).
+  // Must not destroy the Machine.
+  using ExitListener = std::function<void()>;
+
+  // Errors: InvalidArgument or OutOfRange for a bad configuration or image (says what and what to do); Internal and
+  // others for a host that does not play along.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Machine>> Create(
+      MachineConfig config, std::shared_ptr<Timeline> timeline, ExitListener on_exit);
+
+  Machine(Passkey, MachineConfig config, GuestMemory memory, Vm vm,
+          std::unique_ptr<Console> console, ParkedThread boot_thread,
+          std::shared_ptr<Timeline> timeline, ExitListener on_exit);
+  ~Machine() override;
+
+  // Lets the vCPUs run. Errors: FailedPrecondition when called twice, or when the VM has ended already.
+  [[nodiscard]] absl::Status Start();
+  // Ends the VM from outside; does nothing when it has ended already. `reason`: kKilled or kTimeout.
+  void End(ExitReason reason, std::string detail);
+  // How it ended; nothing while it has not (or its devices are not quiescent yet).
+  [[nodiscard]] std::optional<ExitStatus> exit_status() const;
+  [[nodiscard]] Console& console() { return *console_; }
+  [[nodiscard]] const Timeline& timeline() const { return *timeline_; }
+
+ private:
+  [[nodiscard]] absl::Status CreateVcpus(const Kvm& kvm);
+  [[nodiscard]] absl::Status CreateDevices();
+  [[nodiscard]] absl::Status LoadGuest();
+  [[nodiscard]] absl::Status AddThread(std::string name, ThreadRole role);
+  // What vCPU `index` and the io loop do with their threads.
+  void RunVcpu(size_t index, const absl::Status& prepared);
+  void RunIo(const absl::Status& prepared);
+  // Whether a thread is prepared; where it is not, ends the VM.
+  [[nodiscard]] bool CanRun(const absl::Status& prepared);
+  void Exit(ExitStatus status) override;
+
+  MachineConfig config_;
+  const std::shared_ptr<Timeline> timeline_;
+  const ExitListener on_exit_;
+
+  GuestMemory memory_;
+  Vm vm_;
+  std::unique_ptr<Console> console_;
+  Bus ports_;
+  Bus mmio_;
+  Platform platform_;
+  std::unique_ptr<VirtioDevices> virtio_;  // nullptr where there are none, then there is no io thread either
+  std::vector<std::unique_ptr<Vcpu>> vcpus_;
+  std::vector<ParkedThread> threads_;  // the first vCPU's, the io thread if any, the other vCPUs'
+  bool started_ = false;
+
+  mutable std::mutex mutex_;
+  bool ending_ = false;               // these are guarded by mutex_
+  std::optional<ExitStatus> status_;  // set once the devices are quiescent
+};
+
+}  // namespace mayfly::vmm

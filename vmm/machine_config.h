@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/guest_memory.h"
+#include "base/owned_fd.h"
+#include "vmm/cpu_profile.h"
+
+namespace mayfly::vmm {
+
+// An open file and what its owner called it; the name is for messages only.
+struct NamedFd {
+  OwnedFd fd;
+  std::string name;
+};
+
+enum class BootProtocol { kAuto, kPvh, kLinux64 };
+
+enum class DiskAccess { kReadOnly, kReadWrite };
+
+struct DiskConfig {
+  NamedFd image;
+  DiskAccess access = DiskAccess::kReadWrite;
+  std::string serial;  // at most 20 bytes (virtio 1.2, 5.2.6.1); empty: "mayfly-disk-N"
+};
+
+// The threads of a Machine, which differ in the system calls that they need.
+enum class ThreadRole { kVcpu, kIo };
+
+// Called on each thread of a Machine, before it does anything for the guest: the place for a seccomp filter of its own.
+// An error ends the VM.
+using ThreadSetup = std::function<absl::Status(ThreadRole)>;
+
+// All that a Machine is made of. Every descriptor is open already: the VMM opens nothing.
+struct MachineConfig {
+  OwnedFd kvm;
+  unsigned cpus = 1;
+  uint64_t memory_bytes = uint64_t{128} << 20;
+  GuestMemory::Options memory;
+  NamedFd kernel;
+  std::optional<NamedFd> initrd;
+  std::string command_line;  // the words for the VM's devices are added
+  BootProtocol boot_protocol = BootProtocol::kAuto;
+  std::vector<DiskConfig> disks;
+  std::optional<CpuProfile> cpu_profile;  // asked of KVM where it is missing
+  ThreadSetup thread_setup;               // may be empty
+  // Called on the io thread with a sentence for people: what the guest did wrong to a device, or what ails a disk. May be
+  // empty; must not call back into the Machine.
+  std::function<void(std::string)> on_event;
+};
+
+}  // namespace mayfly::vmm
