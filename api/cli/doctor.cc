@@ -1,0 +1,67 @@
+#include "api/cli/doctor.h"
+
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "api/cli/doctor_host.h"
+#include "api/cli/doctor_kvm.h"
+#include "api/cli/exit_code.h"
+#include "api/cli/help.h"
+#include "base/status.h"
+
+namespace mayfly::cli {
+namespace {
+
+[[nodiscard]] std::string_view Mark(Finding::Weight weight) {
+  switch (weight) {
+    case Finding::Weight::kGood:
+      return "ok    ";
+    case Finding::Weight::kNote:
+      return "note  ";
+    case Finding::Weight::kFault:
+      return "FAULT ";
+  }
+  return "";
+}
+
+[[nodiscard]] bool GuestsCanRun(std::span<const Finding> findings) {
+  for (const Finding& finding : findings) {
+    if (finding.weight == Finding::Weight::kFault) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<Finding> Examine(const HostPaths& paths) {
+  std::vector<Finding> findings;
+  ExamineKvm(paths, findings);
+  ExamineHost(paths, findings);
+  return findings;
+}
+
+std::string FormatFindings(std::span<const Finding> findings) {
+  std::string text;
+  for (const Finding& finding : findings) {
+    absl::StrAppend(&text, ToAbsl(Mark(finding.weight)), finding.what, "\n");
+    if (!finding.remedy.empty()) absl::StrAppend(&text, "      -> ", finding.remedy, "\n");
+  }
+  absl::StrAppend(&text, GuestsCanRun(findings) ? "Guests can run here.\n"
+                                                : "Guests cannot run here yet.\n");
+  return text;
+}
+
+int DoctorCommand(std::span<char* const> arguments) {
+  if (!arguments.empty()) {
+    const std::string_view word = arguments.front();
+    if (word == "--help" || word == "-h") return PrintHelp(kDoctorHelp);
+    Complain(absl::StrCat("doctor: \"", ToAbsl(word), "\" is not understood; see mayfly doctor --help"));
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  const std::vector<Finding> findings = Examine(HostPaths());
+  if (const int code = PrintHelp(FormatFindings(findings)); code != 0) return code;
+  return static_cast<int>(GuestsCanRun(findings) ? ExitCode::kSuccess
+                                                 : ExitCode::kDoctorFindsFault);
+}
+
+}  // namespace mayfly::cli

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <vector>
+
+#include "api/cli/doctor.h"
+
+namespace mayfly::cli {
+
+// What around KVM stops VMs or slows their start: kernel settings, cgroups, limits, missing programs.
+void ExamineHost(const HostPaths& paths, std::vector<Finding>& findings);
+
+}  // namespace mayfly::cli

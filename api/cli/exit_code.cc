@@ -1,0 +1,39 @@
+#include "api/cli/exit_code.h"
+
+namespace mayfly::cli {
+
+int ExitCodeOf(const vmm::ExitStatus& status) {
+  const auto code = [](ExitCode value) { return static_cast<int>(value); };
+  switch (status.reason) {
+    case vmm::ExitReason::kStatus:
+      return status.status;
+    case vmm::ExitReason::kPowerOff:
+    case vmm::ExitReason::kReset:
+      return code(ExitCode::kSuccess);
+    case vmm::ExitReason::kTripleFault:
+      return code(ExitCode::kTripleFault);
+    case vmm::ExitReason::kGuestPanic:
+      return code(ExitCode::kGuestPanic);
+    case vmm::ExitReason::kKilled:
+      return code(ExitCode::kTerminated);
+    case vmm::ExitReason::kTimeout:
+      return code(ExitCode::kTimeout);
+    case vmm::ExitReason::kInternalError:
+      return code(ExitCode::kFailure);
+  }
+  return code(ExitCode::kFailure);
+}
+
+ExitCode ExitCodeOf(const absl::Status& error) {
+  switch (error.code()) {
+    case absl::StatusCode::kOk:
+      return ExitCode::kSuccess;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return ExitCode::kUsage;
+    default:
+      return ExitCode::kFailure;
+  }
+}
+
+}  // namespace mayfly::cli

@@ -1,0 +1,75 @@
+#include "api/cli/help.h"
+
+#include <unistd.h>
+
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "api/cli/exit_code.h"
+
+namespace mayfly::cli {
+
+const std::string_view kMainHelp =
+    "Mayfly boots virtual machines in milliseconds.\n"
+    "\n"
+    "usage: mayfly COMMAND [OPTION]...\n"
+    "\n"
+    "  run      boot a VM on this terminal; its exit status becomes the command's\n"
+    "  doctor   say what this host can do, and what to do about what it cannot\n"
+    "\n"
+    "  --help     say this; `mayfly COMMAND --help` says more\n"
+    "  --version  say the version\n";
+
+const std::string_view kRunHelp =
+    "Boots a VM, with its serial console on standard input and output.\n"
+    "\n"
+    "usage: mayfly run --kernel FILE [OPTION]... [-- WORD...]\n"
+    "\n"
+    "  --kernel FILE      the guest: a Linux kernel (bzImage, or vmlinux ELF) or a unikernel (ELF)\n"
+    "  --initrd FILE      an initial RAM disk\n"
+    "  --cmdline TEXT     the kernel's command line, instead of\n"
+    "                     \"console=ttyS0 reboot=k panic=-1 quiet\"\n"
+    "  --disk FILE[,ro]   a raw disk image or block device, as /dev/vda, vdb, ... in this order;\n"
+    "                     `,ro`: read-only\n"
+    "  --cpus N           how many CPUs (1)\n"
+    "  --memory SIZE      how much memory, such as 64M, 512MiB or 1G (128M)\n"
+    "  --timeout TIME     end the VM after this time, such as 500ms, 10s or 2m\n"
+    "  --boot PROTOCOL    auto, pvh or linux64: how the kernel is entered (auto)\n"
+    "  --timeline         say at the end, on standard error, when each step of the start happened\n"
+    "  --timeline=FILE    draw the same into FILE, as SVG\n"
+    "  -- WORD...         arguments for the guest's init\n"
+    "\n"
+    "On a terminal every key goes to the guest, ^C too; Ctrl-] and then q ends the VM. The end of\n"
+    "standard input does not end it.\n"
+    "\n"
+    "Exit status: the guest's own where it gives one; 0 after power-off or reset; 134 after a guest\n"
+    "panic, 139 after a triple fault; 124 after the timeout; 130, 143 or 129 where SIGINT, SIGTERM or\n"
+    "SIGHUP ended it, 141 where nobody reads standard output any more; 2 for a bad command, file or\n"
+    "setting; 125 where the VMM or the host failed.\n"
+    "\n"
+    "$MAYFLY_VMM names another mayfly-vmm than the one beside this program.\n";
+
+const std::string_view kDoctorHelp =
+    "Looks at this host as `mayfly run` would find it, and says what is missing or slow, with a remedy.\n"
+    "\n"
+    "usage: mayfly doctor\n"
+    "\n"
+    "Exit status: 0 where guests can run, 1 where they cannot.\n";
+
+int PrintHelp(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (written < 0) return static_cast<int>(ExitCode::kFailure);
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return static_cast<int>(ExitCode::kSuccess);
+}
+
+void Complain(absl::string_view sentence) {
+  while (absl::EndsWith(sentence, "\n")) sentence.remove_suffix(1);
+  const std::string line = absl::StrCat("mayfly: ", sentence, "\n");
+  (void)!::write(STDERR_FILENO, line.data(), line.size());
+}
+
+}  // namespace mayfly::cli

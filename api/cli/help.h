@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string_view>
+
+#include "absl/strings/string_view.h"
+
+namespace mayfly::cli {
+
+extern const std::string_view kMainHelp;
+extern const std::string_view kRunHelp;
+extern const std::string_view kDoctorHelp;
+
+// To standard output; answers the exit code: 0, or kFailure where it cannot be written.
+[[nodiscard]] int PrintHelp(std::string_view text);
+// "mayfly: <sentence>" to standard error, in one write.
+void Complain(absl::string_view sentence);
+
+}  // namespace mayfly::cli

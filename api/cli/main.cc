@@ -1,0 +1,68 @@
+// mayfly: the command.
+
+#include <fcntl.h>
+#include <kj/exception.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "api/cli/doctor.h"
+#include "api/cli/exit_code.h"
+#include "api/cli/help.h"
+#include "api/cli/run_command.h"
+#include "api/version.h"
+#include "base/status.h"
+#include "base/timeline.h"
+
+namespace mayfly::cli {
+namespace {
+
+// A standard stream that our caller has closed would be the number of the next file opened, and the guest's console
+// would end up in its own kernel.
+void OccupyStandardFds() {
+  std::array<pollfd, 3> standard{};
+  for (int fd = 0; fd < 3; ++fd) standard.at(static_cast<size_t>(fd)).fd = fd;
+  ::poll(standard.data(), standard.size(), 0);
+  for (const pollfd& stream : standard) {
+    // The lowest free number is the one wanted.
+    if ((stream.revents & POLLNVAL) != 0) (void)::open("/dev/null", O_RDWR);
+  }
+}
+
+[[nodiscard]] int Usage(std::string_view what) {
+  Complain(absl::StrCat(ToAbsl(what), "; see mayfly --help"));
+  return static_cast<int>(ExitCode::kUsage);
+}
+
+[[nodiscard]] int Main(std::span<char* const> arguments) {
+  Timeline timeline;
+  timeline.Record(TimelineStep::kRequested);
+  OccupyStandardFds();
+  if (arguments.size() < 2) return Usage("a command is needed");
+  const std::string_view command = arguments[1];
+  const auto rest = arguments.subspan(2);
+  if (command == "run") return RunCommand(rest, timeline);
+  if (command == "doctor") return DoctorCommand(rest);
+  if (command == "--help" || command == "-h") return PrintHelp(kMainHelp);
+  if (command == "--version") {
+    return PrintHelp(absl::StrCat("mayfly ", ToAbsl(api::kVersion), "\n"));
+  }
+  return Usage(absl::StrCat("\"", ToAbsl(command), "\" is no command"));
+}
+
+}  // namespace
+}  // namespace mayfly::cli
+
+int main(int argc, char** argv) {
+  try {
+    return mayfly::cli::Main({argv, static_cast<size_t>(argc)});
+  } catch (const kj::Exception& exception) {
+    mayfly::cli::Complain(exception.getDescription().cStr());
+    return static_cast<int>(mayfly::cli::ExitCode::kFailure);
+  }
+}

@@ -1,0 +1,89 @@
+#include "api/cli/open_file.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace mayfly::cli {
+namespace {
+
+// NONBLOCK: a FIFO without a writer must not keep us; files and disks do not mind.
+constexpr int kAlways = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+[[nodiscard]] std::string_view RemedyForReading(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return "check the path";
+    case EACCES:
+      return "make it readable for you (chmod, or run as its owner)";
+    case EMFILE:
+    case ENFILE:
+      return "raise the limit of open files (ulimit -n)";
+    default:
+      return "";
+  }
+}
+
+[[nodiscard]] std::string_view RemedyForWriting(int error) {
+  switch (error) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return "make it writable for you, or attach it read-only with \",ro\" behind its name";
+    case EISDIR:
+      return "a disk is a file or a block device; mke2fs -d makes a disk image of a directory";
+    case ETXTBSY:
+      return "a running program is not a disk";
+    default:
+      return RemedyForReading(error);
+  }
+}
+
+[[nodiscard]] absl::Status CannotOpen(std::string_view role, const std::string& path,
+                                      std::string_view purpose, int error,
+                                      std::string_view remedy) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(ToAbsl(role), " ", path, " cannot be opened", ToAbsl(purpose), ": ",
+                   std::strerror(error), remedy.empty() ? "" : "; ", ToAbsl(remedy)));
+}
+
+}  // namespace
+
+absl::StatusOr<OwnedFd> OpenKvm(const std::string& path) {
+  OwnedFd kvm(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (kvm.valid()) return kvm;
+  const int error = errno;
+  std::string_view remedy = "mayfly doctor tells more";
+  if (error == ENOENT || error == ENODEV || error == ENXIO) {
+    remedy =
+        "load the module kvm_intel or kvm_amd, or enable virtualization in the firmware or the outer hypervisor; mayfly doctor "
+        "tells more";
+  } else if (error == EACCES || error == EPERM) {
+    remedy =
+        "join the group kvm (sudo usermod -aG kvm \"$USER\", then log in again); mayfly doctor tells more";
+  }
+  return absl::UnavailableError(absl::StrCat("KVM cannot be used: opening ", path, ": ",
+                                             std::strerror(error), "; ", ToAbsl(remedy)));
+}
+
+absl::StatusOr<vmm::NamedFd> OpenImage(std::string_view role, const std::string& path) {
+  OwnedFd fd(::open(path.c_str(), O_RDONLY | kAlways));
+  if (!fd.valid()) return CannotOpen(role, path, "", errno, RemedyForReading(errno));
+  return vmm::NamedFd{std::move(fd), path};
+}
+
+absl::StatusOr<vmm::NamedFd> OpenDisk(const std::string& path, vmm::DiskAccess access) {
+  if (access == vmm::DiskAccess::kReadOnly) return OpenImage("disk", path);
+  OwnedFd fd(::open(path.c_str(), O_RDWR | kAlways));
+  if (!fd.valid()) {
+    return CannotOpen("disk", path, " for writing", errno, RemedyForWriting(errno));
+  }
+  return vmm::NamedFd{std::move(fd), path};
+}
+
+}  // namespace mayfly::cli

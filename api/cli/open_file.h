@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "base/owned_fd.h"
+#include "vmm/machine_config.h"
+
+namespace mayfly::cli {
+
+// Opening what a VM is made of, here, on the user's side, with the user's rights. Errors say which file it was, what was
+// wrong and what to do: InvalidArgument for files of the user's, others for /dev/kvm.
+
+[[nodiscard]] absl::StatusOr<OwnedFd> OpenKvm(const std::string& path = "/dev/kvm");
+// `role`: what the file is to be, such as "kernel".
+[[nodiscard]] absl::StatusOr<vmm::NamedFd> OpenImage(std::string_view role,
+                                                     const std::string& path);
+[[nodiscard]] absl::StatusOr<vmm::NamedFd> OpenDisk(const std::string& path,
+                                                    vmm::DiskAccess access);
+
+}  // namespace mayfly::cli

@@ -1,0 +1,116 @@
+#include "api/cli/run_command.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "api/cli/exit_code.h"
+#include "api/cli/help.h"
+#include "api/cli/open_file.h"
+#include "api/cli/run_options.h"
+#include "api/cli/run_session.h"
+#include "api/cli/timeline_report.h"
+#include "api/client/cpu_profile_cache.h"
+#include "api/client/vmm_process.h"
+#include "base/file_io.h"
+#include "base/status.h"
+
+namespace mayfly::cli {
+namespace {
+
+constexpr mode_t kReadableByAll = 0644;
+
+[[nodiscard]] int Fail(const absl::Status& error) {
+  Complain(error.message());
+  return static_cast<int>(ExitCodeOf(error));
+}
+
+[[nodiscard]] absl::StatusOr<api::MachineSpec> OpenSpec(const RunOptions& options) {
+  api::MachineSpec spec;
+  spec.timeout = options.timeout;
+  vmm::MachineConfig& machine = spec.machine;
+  machine.cpus = options.cpus;
+  machine.memory_bytes = options.memory_bytes;
+  machine.command_line = options.command_line;
+  machine.boot_protocol = options.boot_protocol;
+  MAYFLY_ASSIGN_OR_RETURN(machine.kernel, OpenImage("kernel", options.kernel));
+  if (options.initrd) {
+    MAYFLY_ASSIGN_OR_RETURN(machine.initrd, OpenImage("initrd", *options.initrd));
+  }
+  for (const DiskOption& disk : options.disks) {
+    MAYFLY_ASSIGN_OR_RETURN(vmm::NamedFd image, OpenDisk(disk.path, disk.access));
+    machine.disks.push_back({.image = std::move(image), .access = disk.access, .serial = {}});
+  }
+  MAYFLY_ASSIGN_OR_RETURN(machine.kvm, OpenKvm());
+  return spec;
+}
+
+// Before the VM starts: a drawing that cannot be written is said at once.
+[[nodiscard]] absl::StatusOr<OwnedFd> OpenDrawing(const RunOptions& options) {
+  if (options.timeline != TimelineReport::kDrawing) return OwnedFd();
+  OwnedFd file(::open(options.timeline_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+                      kReadableByAll));
+  if (file.valid()) return file;
+  return absl::InvalidArgumentError(
+      ErrnoStatus(absl::StrCat("--timeline: ", options.timeline_path, " cannot be written"))
+          .message());
+}
+
+[[nodiscard]] absl::Status ReportTimeline(const RunOptions& options, const OwnedFd& drawing,
+                                          const Timeline& timeline) {
+  const std::vector<TimelineRow> rows = TimelineRows(timeline);
+  if (options.timeline == TimelineReport::kTable) {
+    const std::string table = FormatTimelineTable(rows);
+    (void)!::write(STDERR_FILENO, table.data(), table.size());
+    return absl::OkStatus();
+  }
+  const std::string svg = DrawTimeline(rows);
+  return Annotate(WriteFully(drawing.get(), 0, std::as_bytes(std::span(svg))),
+                  absl::StrCat("--timeline: ", options.timeline_path));
+}
+
+}  // namespace
+
+int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
+  const absl::StatusOr<RunOptions> options = ParseRunOptions(arguments);
+  if (!options.ok()) {
+    Complain(absl::StrCat("run: ", options.status().message(), "; see mayfly run --help"));
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  if (options->help) return PrintHelp(kRunHelp);
+  absl::StatusOr<OwnedFd> drawing = OpenDrawing(*options);
+  if (!drawing.ok()) return Fail(drawing.status());
+  absl::StatusOr<api::MachineSpec> spec = OpenSpec(*options);
+  if (!spec.ok()) return Fail(spec.status());
+
+  // The VMM is on its way while all the rest is made ready.
+  timeline.Record(TimelineStep::kSpawned);
+  absl::StatusOr<api::VmmProcess> process = api::VmmProcess::Spawn();
+  if (!process.ok()) return Fail(process.status());
+  absl::StatusOr<vmm::CpuProfile> profile =
+      api::CpuProfileCache::OfUser().Get(spec->machine.kvm.get());
+  if (!profile.ok()) return Fail(profile.status());
+  spec->machine.cpu_profile = *std::move(profile);
+
+  kj::AsyncIoContext io = kj::setupAsyncIo();
+  RunSession session(io, *process);
+  RunOutcome outcome = session.Run(*std::move(spec));
+  if (!outcome.complaint.empty()) Complain(outcome.complaint);
+  if (options->timeline != TimelineReport::kNone) {
+    session.AddTimeline(timeline);
+    if (const absl::Status status = ReportTimeline(*options, *drawing, timeline); !status.ok()) {
+      return Fail(status);
+    }
+  }
+  // Nothing is left to do but to free memory, which the kernel does faster. The VMM notices that its client is gone, and
+  // ends by itself: the kernel takes some 15 ms to free a VM, and nobody waits for it.
+  ::_exit(outcome.exit_code);
+}
+
+}  // namespace mayfly::cli

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "vmm/machine_config.h"
+
+namespace mayfly::cli {
+
+struct DiskOption {
+  std::string path;
+  vmm::DiskAccess access = vmm::DiskAccess::kReadWrite;
+};
+
+enum class TimelineReport { kNone, kTable, kDrawing };
+
+// The words of `mayfly run`, understood.
+struct RunOptions {
+  bool help = false;  // asked for: the rest is meaningless
+  std::string kernel;
+  std::optional<std::string> initrd;
+  std::string command_line;  // with the words behind "--"
+  std::vector<DiskOption> disks;
+  unsigned cpus = 1;
+  uint64_t memory_bytes = uint64_t{128} << 20;
+  Nanoseconds timeout{0};  // none
+  vmm::BootProtocol boot_protocol = vmm::BootProtocol::kAuto;
+  TimelineReport timeline = TimelineReport::kNone;
+  std::string timeline_path;  // of the drawing
+};
+
+// `arguments`: what follows "run". Errors: InvalidArgument, one sentence.
+// Threading: getopt_long(3) keeps its state in globals: one thread.
+[[nodiscard]] absl::StatusOr<RunOptions> ParseRunOptions(std::span<char* const> arguments);
+
+}  // namespace mayfly::cli

@@ -1,0 +1,107 @@
+#include "api/cli/run_options.h"
+
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace mayfly::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+absl::StatusOr<RunOptions> Parse(std::initializer_list<const char*> words) {
+  std::vector<std::string> copies(words.begin(), words.end());
+  std::vector<char*> arguments;
+  for (std::string& copy : copies) arguments.push_back(copy.data());
+  return ParseRunOptions(arguments);
+}
+
+std::string ErrorOf(std::initializer_list<const char*> words) {
+  const auto options = Parse(words);
+  EXPECT_EQ(options.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(options.status().message());
+}
+
+TEST(RunOptions, DefaultsAreThoseOfTheHelp) {
+  const RunOptions options = Parse({"--kernel", "vmlinux"}).value();
+  EXPECT_EQ(options.kernel, "vmlinux");
+  EXPECT_EQ(options.initrd, std::nullopt);
+  EXPECT_EQ(options.command_line, "console=ttyS0 reboot=k panic=-1 quiet");
+  EXPECT_EQ(options.cpus, 1U);
+  EXPECT_EQ(options.memory_bytes, uint64_t{128} << 20);
+  EXPECT_EQ(options.timeout, Nanoseconds::zero());
+  EXPECT_EQ(options.boot_protocol, vmm::BootProtocol::kAuto);
+  EXPECT_EQ(options.timeline, TimelineReport::kNone);
+  EXPECT_TRUE(options.disks.empty());
+}
+
+TEST(RunOptions, UnderstandsAll) {
+  const RunOptions options =
+      Parse({"--kernel=k", "--initrd", "i", "--cmdline", "console=hvc0", "--disk", "a.img",
+             "--disk=b,c.img,ro", "--disk", "d,rw", "--cpus", "4", "--memory", "1G", "--timeout",
+             "500ms", "--boot", "linux64", "--timeline"})
+          .value();
+  EXPECT_EQ(options.kernel, "k");
+  EXPECT_EQ(options.initrd, "i");
+  EXPECT_EQ(options.command_line, "console=hvc0");
+  ASSERT_EQ(options.disks.size(), 3U);
+  EXPECT_EQ(options.disks[0].path, "a.img");
+  EXPECT_EQ(options.disks[0].access, vmm::DiskAccess::kReadWrite);
+  EXPECT_EQ(options.disks[1].path, "b,c.img");
+  EXPECT_EQ(options.disks[1].access, vmm::DiskAccess::kReadOnly);
+  EXPECT_EQ(options.disks[2].path, "d");
+  EXPECT_EQ(options.disks[2].access, vmm::DiskAccess::kReadWrite);
+  EXPECT_EQ(options.cpus, 4U);
+  EXPECT_EQ(options.memory_bytes, uint64_t{1} << 30);
+  EXPECT_EQ(options.timeout, std::chrono::milliseconds(500));
+  EXPECT_EQ(options.boot_protocol, vmm::BootProtocol::kLinux64);
+  EXPECT_EQ(options.timeline, TimelineReport::kTable);
+}
+
+TEST(RunOptions, TimelineCanBeDrawn) {
+  const RunOptions options = Parse({"--kernel", "k", "--timeline=t.svg"}).value();
+  EXPECT_EQ(options.timeline, TimelineReport::kDrawing);
+  EXPECT_EQ(options.timeline_path, "t.svg");
+}
+
+TEST(RunOptions, WordsBehindTheDashesGoToInit) {
+  EXPECT_EQ(Parse({"--kernel", "k", "--cmdline", "a b", "--", "--kernel", "x"})->command_line,
+            "a b -- --kernel x");
+  EXPECT_EQ(Parse({"--kernel", "k", "--cmdline", "a", "--"})->command_line, "a");
+}
+
+TEST(RunOptions, DashesAsAValueSeparateNothing) {
+  EXPECT_EQ(Parse({"--kernel", "k", "--cmdline", "--"})->command_line, "--");
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--cmdline", "--", "x"}), HasSubstr("\"x\" is no option"));
+}
+
+TEST(RunOptions, HelpNeedsNoKernel) {
+  EXPECT_TRUE(Parse({"--help"})->help);
+  EXPECT_TRUE(Parse({"-h"})->help);
+}
+
+TEST(RunOptions, ErrorsNameTheOption) {
+  EXPECT_THAT(ErrorOf({}), HasSubstr("--kernel"));
+  EXPECT_THAT(ErrorOf({"--kernel"}), HasSubstr("--kernel: a value is missing"));
+  EXPECT_THAT(ErrorOf({"--kernel", ""}), HasSubstr("--kernel"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--frobnicate"}), HasSubstr("\"--frobnicate\""));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "-x"}), HasSubstr("\"-x\""));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "stray"}), HasSubstr("\"stray\" is no option"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--cpus", "0"}), HasSubstr("--cpus"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--cpus", "-1"}), HasSubstr("--cpus"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--cpus", "70000"}), HasSubstr("--cpus"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--cpus", "two"}), HasSubstr("--cpus"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--memory", "lots"}), HasSubstr("--memory"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--timeout", "soon"}), HasSubstr("--timeout"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--timeout", "0"}), HasSubstr("--timeout"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--boot", "efi"}), HasSubstr("--boot"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--disk", ""}), HasSubstr("--disk"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--disk", ",ro"}), HasSubstr("--disk"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--timeline="}), HasSubstr("--timeline"));
+}
+
+}  // namespace
+}  // namespace mayfly::cli

@@ -1,0 +1,177 @@
+// Standard streams in every condition, without a VM.
+
+#include <fcntl.h>
+#include <kj/async-io.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+
+#include "api/cli/input_source.h"
+#include "api/cli/output_sink.h"
+#include "base/owned_fd.h"
+#include "gtest/gtest.h"
+
+namespace mayfly::cli {
+namespace {
+
+struct Ends {
+  OwnedFd reader;
+  OwnedFd writer;
+};
+
+Ends MakePipe() {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  return {OwnedFd(ends[0]), OwnedFd(ends[1])};
+}
+
+std::string ReadUpTo(int fd, size_t size) {
+  std::string text(size, '\0');
+  const ssize_t got = ::read(fd, text.data(), size);
+  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  return text;
+}
+
+class StreamsTest : public ::testing::Test {
+ protected:
+  // KJ's destructors may throw, GoogleTest's may not.
+  ~StreamsTest() noexcept override = default;
+
+  void Settle() {
+    for (int turn = 0; turn < 20; ++turn) {
+      io_.waitScope.poll();
+      io_.unixEventPort.poll();
+    }
+  }
+
+  kj::AsyncIoContext io_ = kj::setupAsyncIo();
+};
+
+using OutputSinkTest = StreamsTest;
+
+// Much more than a pipe or a socket buffer holds.
+const std::string kMuch(1'000'000, 'z');
+
+TEST_F(OutputSinkTest, WaitsForASlowReaderOfAPipeOrASocket) {
+  std::array<int, 2> sockets{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()), 0);
+  for (const Ends& ends : {MakePipe(), Ends{OwnedFd(sockets[0]), OwnedFd(sockets[1])}}) {
+    OutputSink sink(ends.writer.get(), io_.unixEventPort);
+    bool done = false;
+    auto write = sink.Write(std::as_bytes(std::span(kMuch)))
+                     .then([&done] { done = true; })
+                     .eagerlyEvaluate(nullptr);
+    Settle();
+    EXPECT_FALSE(done);
+    size_t read = 0;
+    while (read < kMuch.size()) {
+      read += ReadUpTo(ends.reader.get(), 65536).size();
+      Settle();
+    }
+    EXPECT_TRUE(done);
+  }
+}
+
+TEST_F(OutputSinkTest, AbandonedItWaitsForNobody) {
+  const Ends pipe = MakePipe();
+  OutputSink sink(pipe.writer.get(), io_.unixEventPort);
+  auto write = sink.Write(std::as_bytes(std::span(kMuch))).eagerlyEvaluate(nullptr);
+  Settle();
+  sink.Abandon();
+  write.wait(io_.waitScope);
+  sink.Write(std::as_bytes(std::span(kMuch))).wait(io_.waitScope);
+}
+
+TEST_F(OutputSinkTest, TellsABrokenPipeAndDropsTheRest) {
+  Ends pipe = MakePipe();
+  pipe.reader.Reset();
+  OutputSink sink(pipe.writer.get(), io_.unixEventPort);
+  sink.Write(std::as_bytes(std::span(kMuch))).wait(io_.waitScope);
+  EXPECT_EQ(sink.WhenFailed().wait(io_.waitScope), EPIPE);
+}
+
+TEST_F(OutputSinkTest, TellsAReaderThatLeavesWhileItIsWaitedFor) {
+  Ends pipe = MakePipe();
+  OutputSink sink(pipe.writer.get(), io_.unixEventPort);
+  auto write = sink.Write(std::as_bytes(std::span(kMuch))).eagerlyEvaluate(nullptr);
+  Settle();
+  pipe.reader.Reset();
+  EXPECT_EQ(sink.WhenFailed().wait(io_.waitScope), EPIPE);
+}
+
+TEST_F(OutputSinkTest, TellsAFullDisk) {
+  const OwnedFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  OutputSink sink(full.get(), io_.unixEventPort);
+  sink.Write(std::as_bytes(std::span(kMuch))).wait(io_.waitScope);
+  EXPECT_EQ(sink.WhenFailed().wait(io_.waitScope), ENOSPC);
+}
+
+// The guest's end.
+class Guest final : public rpc::ByteStream::Server {
+ public:
+  explicit Guest(std::string& text) : text_(text) {}
+
+ protected:
+  kj::Promise<void> write(WriteContext context) override {
+    const auto bytes = context.getParams().getBytes();
+    text_.append(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
+    if (text_.ends_with("full")) return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__,
+                           kj::heapString("gone"));
+    return kj::READY_NOW;
+  }
+
+ private:
+  std::string& text_;
+};
+
+class InputSourceTest : public StreamsTest {
+ protected:
+  InputSource::End Carry(int fd, InputSource::Escape escape) {
+    InputSource source(fd, escape, io_.unixEventPort);
+    return source.Carry(kj::heap<Guest>(guest_)).wait(io_.waitScope);
+  }
+
+  std::string guest_;
+};
+
+TEST_F(InputSourceTest, CarriesAPipeToItsEnd) {
+  Ends pipe = MakePipe();
+  InputSource source(pipe.reader.get(), InputSource::Escape::kNone, io_.unixEventPort);
+  auto end = source.Carry(kj::heap<Guest>(guest_));
+  Settle();
+  EXPECT_EQ(::write(pipe.writer.get(), "ab", 2), 2);
+  Settle();
+  EXPECT_EQ(guest_, "ab");
+  EXPECT_EQ(::write(pipe.writer.get(), "\x1dq", 2), 2);
+  pipe.writer.Reset();
+  EXPECT_EQ(end.wait(io_.waitScope), InputSource::End::kEndOfInput);
+  EXPECT_EQ(guest_, "ab\x1dq") << "a pipe has no escape";
+}
+
+TEST_F(InputSourceTest, CarriesAFileToItsEnd) {
+  const OwnedFd file(::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(Carry(file.get(), InputSource::Escape::kNone), InputSource::End::kEndOfInput);
+  EXPECT_FALSE(guest_.empty());
+}
+
+TEST_F(InputSourceTest, WhatCannotBeReadIsAnEnd) {
+  const OwnedFd directory(::open("/", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(Carry(directory.get(), InputSource::Escape::kNone), InputSource::End::kEndOfInput);
+}
+
+TEST_F(InputSourceTest, TheEscapeQuits) {
+  const Ends pipe = MakePipe();
+  EXPECT_EQ(::write(pipe.writer.get(), "ab\x1dqcd", 6), 6);
+  EXPECT_EQ(Carry(pipe.reader.get(), InputSource::Escape::kCtrlQ), InputSource::End::kQuit);
+}
+
+TEST_F(InputSourceTest, AGuestThatIsGoneIsAnEnd) {
+  const Ends pipe = MakePipe();
+  EXPECT_EQ(::write(pipe.writer.get(), "full", 4), 4);
+  EXPECT_EQ(Carry(pipe.reader.get(), InputSource::Escape::kNone), InputSource::End::kEndOfInput);
+}
+
+}  // namespace
+}  // namespace mayfly::cli

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <capnp/rpc-twoparty.h>
+#include <kj/async-io.h>
+
+#include "api/mayfly.capnp.h"
+#include "base/owned_fd.h"
+
+namespace mayfly::api {
+
+// Cap'n Proto over a Unix socket to a VMM, with descriptors as capabilities. Calls can be made at once, before the VMM
+// reads its first: the socket keeps them. Dropping it closes the connection, and that ends the VM.
+//
+// Threading: the thread of `io`.
+class VmmConnection final {
+ public:
+  // `io` must outlive the connection.
+  VmmConnection(kj::AsyncIoContext& io, OwnedFd socket);
+  KJ_DISALLOW_COPY(VmmConnection);
+
+  // What the VMM offers first.
+  [[nodiscard]] rpc::Vmm::Client vmm() { return rpc_.bootstrap().castAs<rpc::Vmm>(); }
+
+ private:
+  // The VMM has no descriptors to send to us, and is not trusted to fill our table; but with a limit of none Cap'n Proto
+  // would not send ours either.
+  static constexpr unsigned kMaxFdsFromVmm = 1;
+
+  kj::Own<kj::AsyncCapabilityStream> stream_;
+  capnp::TwoPartyClient rpc_;
+};
+
+}  // namespace mayfly::api

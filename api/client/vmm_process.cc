@@ -1,0 +1,120 @@
+#include "api/client/vmm_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace mayfly::api {
+namespace {
+
+constexpr char kProgramVariable[] = "MAYFLY_VMM";
+constexpr char kProgramName[] = "mayfly-vmm";
+constexpr char kSelf[] = "/proc/self/exe";
+// The number that the VMM's end of the socket pair has there: the first behind the standard ones.
+constexpr int kSocketTarget = STDERR_FILENO + 1;
+// A process whose socket is closed is about to end: how long it may take to, before it is made to.
+constexpr int kGraceMilliseconds = 1000;
+constexpr size_t kMaxLastWords = 4096;
+
+[[nodiscard]] absl::StatusOr<std::string> BesideOurselves() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t length = ::readlink(kSelf, path.data(), path.size());
+  if (length < 0) return ErrnoStatus(absl::StrCat("finding mayfly-vmm beside ", kSelf));
+  const std::string_view self(path.data(), static_cast<size_t>(length));
+  return absl::StrCat(ToAbsl(self.substr(0, self.rfind('/') + 1)), kProgramName);
+}
+
+[[nodiscard]] absl::StatusOr<std::string> ProgramPath() {
+  const char* const chosen = std::getenv(kProgramVariable);
+  if (chosen != nullptr && *chosen != '\0') return std::string(chosen);
+  return BesideOurselves();
+}
+
+struct Ends {
+  OwnedFd ours;
+  OwnedFd theirs;
+};
+
+[[nodiscard]] absl::StatusOr<Ends> MakeSocketPair() {
+  std::array<int, 2> fds{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()) != 0) {
+    return ErrnoStatus("making a socket pair");
+  }
+  return Ends{OwnedFd(fds[0]), OwnedFd(fds[1])};
+}
+
+[[nodiscard]] absl::StatusOr<Ends> MakePipe() {
+  std::array<int, 2> fds{};
+  // Non-blocking: a VMM with a lot to say must not wait for us to read it.
+  if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus("making a pipe");
+  return Ends{OwnedFd(fds[0]), OwnedFd(fds[1])};
+}
+
+[[nodiscard]] std::string Describe(const jailer::ProcessEnd& end) {
+  if (end.exit_code) return absl::StrCat("exited with status ", *end.exit_code);
+  return absl::StrCat("was killed by signal ", end.signal, " (", ::strsignal(end.signal), ")");
+}
+
+}  // namespace
+
+absl::StatusOr<OwnedFd> VmmProcess::FindProgram() {
+  MAYFLY_ASSIGN_OR_RETURN(const std::string path, ProgramPath());
+  OwnedFd program(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!program.valid()) {
+    return Annotate(ErrnoStatus(absl::StrCat("opening the VMM program ", path)),
+                    "install mayfly-vmm beside mayfly, or name it in $MAYFLY_VMM");
+  }
+  return program;
+}
+
+absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program) {
+  MAYFLY_ASSIGN_OR_RETURN(Ends socket, MakeSocketPair());
+  MAYFLY_ASSIGN_OR_RETURN(Ends words, MakePipe());
+  jailer::SpawnOptions options;
+  options.program = program;
+  options.arguments = {kProgramName, "--socket-fd", std::to_string(kSocketTarget)};
+  // Our own standard output must not be there: whoever reads it would wait for the end of the VMM process, which
+  // outlives the VM by the kernel's teardown. 0 and 1 are taken all the same, lest another file gets these numbers.
+  const int words_end = words.theirs.get();
+  options.fds = {{.source = words_end, .target = STDIN_FILENO},
+                 {.source = words_end, .target = STDOUT_FILENO},
+                 {.source = words_end, .target = STDERR_FILENO},
+                 {.source = socket.theirs.get(), .target = kSocketTarget}};
+  MAYFLY_ASSIGN_OR_RETURN(jailer::ChildProcess process, jailer::Spawn(options));
+  return VmmProcess(std::move(process), std::move(socket.ours), std::move(words.ours));
+}
+
+absl::StatusOr<VmmProcess> VmmProcess::Spawn() {
+  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd program, FindProgram());
+  return Spawn(program.get());
+}
+
+std::string VmmProcess::DescribeDeath() const {
+  pollfd ended{.fd = process_.pidfd(), .events = POLLIN, .revents = 0};
+  if (::poll(&ended, 1, kGraceMilliseconds) == 0) process_.Kill();
+  const absl::StatusOr<jailer::ProcessEnd> end = process_.Wait();
+  std::string text = absl::StrCat(
+      kProgramName, " (process ", process_.pid(), ") ",
+      end.ok() ? Describe(*end) : std::string(end.status().message()));
+  std::array<char, kMaxLastWords> words{};
+  const ssize_t length = ::read(last_words_.get(), words.data(), words.size());
+  if (length > 0) {
+    absl::StrAppend(&text, "; it said: ",
+                    absl::string_view(words.data(), static_cast<size_t>(length)));
+  }
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+}  // namespace mayfly::api

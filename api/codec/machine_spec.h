@@ -1,0 +1,29 @@
+#pragma once
+
+#include <kj/async.h>
+#include <kj/memory.h>
+
+#include "api/mayfly.capnp.h"
+#include "base/clock.h"
+#include "vmm/machine_config.h"
+
+namespace mayfly::api {
+
+// What a VM is made of (`machine`, with every file open) and what its host does with it.
+struct MachineSpec {
+  vmm::MachineConfig machine;
+  Nanoseconds timeout{0};  // from start to a forced end; 0: none
+};
+
+// The most descriptors that one call may carry: /dev/kvm, kernel, initrd, and more disks than a machine has slots for.
+inline constexpr unsigned kMaxFdsPerMessage = 64;
+
+// Fills the parameters of Vmm.create. The descriptors live on in the capabilities that are sent.
+void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params);
+
+// Takes the parameters of Vmm.create apart; each file capability is resolved to a descriptor of our own. Checks what the
+// schema cannot say; what a machine can be is for vmm::Machine to judge. `params` must live until the promise is settled.
+// Errors, as exceptions (see rpc_status.h): InvalidArgument naming the field.
+[[nodiscard]] kj::Promise<kj::Own<MachineSpec>> DecodeSpec(rpc::Vmm::CreateParams::Reader params);
+
+}  // namespace mayfly::api

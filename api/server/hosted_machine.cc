@@ -1,0 +1,75 @@
+#include "api/server/hosted_machine.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "api/server/console_input.h"
+#include "base/status.h"
+
+namespace mayfly::api {
+namespace {
+
+using Milliseconds = std::chrono::duration<double, std::milli>;
+
+}  // namespace
+
+absl::StatusOr<kj::Own<HostedMachine>> HostedMachine::Create(MachineSpec spec,
+                                                             std::shared_ptr<Timeline> timeline,
+                                                             kj::UnixEventPort& port) {
+  MAYFLY_ASSIGN_OR_RETURN(EventFd event, EventFd::Create());
+  auto exited = std::make_shared<EventFd>(std::move(event));
+  MAYFLY_ASSIGN_OR_RETURN(
+      std::unique_ptr<vmm::Machine> machine,
+      vmm::Machine::Create(std::move(spec.machine), std::move(timeline),
+                           [exited] { exited->Signal(); }));
+  return kj::refcounted<HostedMachine>(Passkey(), std::move(machine), std::move(exited),
+                                       spec.timeout, port);
+}
+
+HostedMachine::HostedMachine(Passkey, std::unique_ptr<vmm::Machine> machine,
+                             std::shared_ptr<EventFd> exited, Nanoseconds timeout,
+                             kj::UnixEventPort& port)
+    : machine_(std::move(machine)),
+      exited_(std::move(exited)),
+      timeout_(timeout),
+      timer_(port.getTimer()),
+      exit_observer_(port, exited_->fd(), kj::UnixEventPort::FdObserver::OBSERVE_READ),
+      output_(machine_->console(), port),
+      input_(machine_->console(), port),
+      ended_(AwaitEnd().fork()) {}
+
+absl::Status HostedMachine::Start() {
+  MAYFLY_RETURN_IF_ERROR(machine_->Start());
+  if (timeout_ > Nanoseconds::zero()) timeout_task_ = EnforceTimeout().eagerlyEvaluate(nullptr);
+  return absl::OkStatus();
+}
+
+kj::Promise<void> HostedMachine::AwaitEnd() {
+  if (machine_->exit_status()) return kj::READY_NOW;
+  return exit_observer_.whenBecomesReadable().then([this] { return AwaitEnd(); });
+}
+
+kj::Promise<void> HostedMachine::EnforceTimeout() {
+  return timer_.afterDelay(timeout_.count() * kj::NANOSECONDS).then([this] {
+    machine_->End(vmm::ExitReason::kTimeout,
+                  absl::StrCat("the VM was ended after its timeout of ",
+                               Milliseconds(timeout_).count(), " ms"));
+  });
+}
+
+kj::Promise<void> HostedMachine::WhenReported() {
+  return ended_.addBranch().then([this] { return output_.Finish(); });
+}
+
+vmm::ExitStatus HostedMachine::exit_status() const {
+  return machine_->exit_status().value_or(
+      vmm::ExitStatus{.detail = "the VM has not ended yet"});
+}
+
+rpc::ByteStream::Client HostedMachine::AttachConsole(rpc::ByteStream::Client output) {
+  output_.Attach(std::move(output));
+  return kj::heap<ConsoleInput>(kj::addRef(*this));
+}
+
+}  // namespace mayfly::api

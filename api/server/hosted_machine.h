@@ -1,0 +1,68 @@
+#pragma once
+
+#include <kj/async-unix.h>
+#include <kj/refcount.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "api/codec/machine_spec.h"
+#include "api/mayfly.capnp.h"
+#include "api/server/console_pump.h"
+#include "api/server/input_gate.h"
+#include "base/event_fd.h"
+#include "base/timeline.h"
+#include "vmm/exit_status.h"
+#include "vmm/machine.h"
+
+namespace mayfly::api {
+
+// The process's one VM among the promises of the api thread: its end and its console become events of KJ's loop, its
+// timeout a timer of it. Capabilities for it (`Machine`, and narrower ones to come) are views of this object.
+//
+// Threading: the api thread's.
+class HostedMachine final : public kj::Refcounted {
+  // Only Create() can make one, and kj::refcounted can still be used.
+  class Passkey {
+    friend class HostedMachine;
+    Passkey() = default;
+  };
+
+ public:
+  // `port` must outlive the machine. Errors: those of vmm::Machine::Create().
+  [[nodiscard]] static absl::StatusOr<kj::Own<HostedMachine>> Create(
+      MachineSpec spec, std::shared_ptr<Timeline> timeline, kj::UnixEventPort& port);
+  HostedMachine(Passkey, std::unique_ptr<vmm::Machine> machine, std::shared_ptr<EventFd> exited,
+                Nanoseconds timeout, kj::UnixEventPort& port);
+
+  // Lets the guest run, and the clock of the timeout. Errors: those of vmm::Machine::Start().
+  [[nodiscard]] absl::Status Start();
+  void Kill(const std::string& why) { machine_->End(vmm::ExitReason::kKilled, why); }
+  // Fulfilled once the VM has ended.
+  [[nodiscard]] kj::Promise<void> WhenEnded() { return ended_.addBranch(); }
+  // Fulfilled once the VM has ended and the console's reader, where there is one, has been sent the rest.
+  [[nodiscard]] kj::Promise<void> WhenReported();
+  // How it ended. For after one of the two above.
+  [[nodiscard]] vmm::ExitStatus exit_status() const;
+  // Connects the console to `output` and answers the other direction. An earlier connection is cut.
+  [[nodiscard]] rpc::ByteStream::Client AttachConsole(rpc::ByteStream::Client output);
+  [[nodiscard]] InputGate& input() { return input_; }
+  [[nodiscard]] const Timeline& timeline() const { return machine_->timeline(); }
+
+ private:
+  [[nodiscard]] kj::Promise<void> AwaitEnd();
+  [[nodiscard]] kj::Promise<void> EnforceTimeout();
+
+  std::unique_ptr<vmm::Machine> machine_;
+  std::shared_ptr<EventFd> exited_;  // shared with the VM's threads, which signal it
+  const Nanoseconds timeout_;
+  kj::Timer& timer_;
+  kj::UnixEventPort::FdObserver exit_observer_;
+  ConsolePump output_;
+  InputGate input_;
+  kj::ForkedPromise<void> ended_;
+  kj::Promise<void> timeout_task_ = nullptr;
+};
+
+}  // namespace mayfly::api

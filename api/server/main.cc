@@ -1,0 +1,116 @@
+// mayfly-vmm: the VMM process of one VM. It opens no path: it is started with one end of a socket pair, and what it needs
+// arrives there.
+
+#include <capnp/rpc-twoparty.h>
+#include <kj/async-io.h>
+#include <malloc.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "api/codec/machine_spec.h"
+#include "api/server/vmm_server.h"
+#include "api/version.h"
+#include "base/timeline.h"
+
+namespace mayfly::api {
+namespace {
+
+constexpr int kSuccess = 0;
+constexpr int kFailure = 1;
+constexpr int kUsage = 2;
+
+constexpr std::string_view kHelp =
+    "usage: mayfly-vmm --socket-fd N\n"
+    "\n"
+    "Runs one virtual machine for the process that started it, which holds the other end of the\n"
+    "Unix socket pair N and drives it with Cap'n Proto (api/mayfly.capnp, interface Vmm). Not meant\n"
+    "to be started by hand: see `mayfly run`, and docs/api-client.md.\n"
+    "\n"
+    "  --socket-fd N  serve on the inherited file descriptor N\n"
+    "  --help         say this\n"
+    "  --version      say the version\n";
+
+void Print(FILE* stream, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stream);
+}
+
+[[nodiscard]] int UsageError(const char* what) {
+  std::fprintf(stderr, "mayfly-vmm: %s; see mayfly-vmm --help\n", what);
+  return kUsage;
+}
+
+[[nodiscard]] std::optional<int> ParseFd(std::string_view text) {
+  int fd = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), fd);
+  if (error != std::errc() || end != text.data() + text.size() || fd < 0) return std::nullopt;
+  return fd;
+}
+
+[[nodiscard]] bool IsUnixStream(int fd) {
+  sockaddr address{};
+  socklen_t size = sizeof(address);
+  return ::getsockname(fd, &address, &size) == 0 && address.sa_family == AF_UNIX;
+}
+
+// Returns when the VM, where there is one, has ended and is nobody's any more.
+void Serve(int socket, std::shared_ptr<Timeline> timeline) {
+  kj::AsyncIoContext io = kj::setupAsyncIo();
+  auto stream = io.lowLevelProvider->wrapUnixSocketFd(
+      socket, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP);
+  auto slot = kj::refcounted<VmSlot>();
+  capnp::TwoPartyVatNetwork network(*stream, kMaxFdsPerMessage, capnp::rpc::twoparty::Side::SERVER);
+  auto rpc = capnp::makeRpcServer(
+      network, kj::heap<VmmServer>(kj::addRef(*slot), std::move(timeline), io.unixEventPort));
+  network.onDisconnect().exclusiveJoin(std::move(slot->released)).wait(io.waitScope);
+  KJ_IF_MAYBE (machine, slot->machine) {
+    // Its disks come to rest, then it is left to the kernel.
+    (*machine)->Kill("the VM's last client has gone");
+    (*machine)->WhenEnded().wait(io.waitScope);
+  }
+  // Freeing a VM can take the kernel 15 ms, and joining threads some more: the end of the process does both at once,
+  // and nobody waits for it.
+  ::_exit(kSuccess);
+}
+
+[[nodiscard]] int Main(std::span<char* const> arguments) {
+  // One heap for all threads: they allocate next to nothing, and a heap each would cost every start a 128 MiB mapping
+  // per vCPU, cut to size by three more calls.
+  ::mallopt(M_ARENA_MAX, 1);
+  auto timeline = std::make_shared<Timeline>();
+  timeline->Record(TimelineStep::kVmmEntered);
+  if (arguments.size() < 2) return UsageError("it needs --socket-fd");
+  const std::string_view option = arguments[1];
+  if (option == "--help") return Print(stdout, kHelp), kSuccess;
+  if (option == "--version") {
+    std::printf("mayfly-vmm %.*s\n", static_cast<int>(kVersion.size()), kVersion.data());
+    return kSuccess;
+  }
+  if (option != "--socket-fd" || arguments.size() != 3) {
+    return UsageError("it takes --socket-fd N and nothing else");
+  }
+  const std::optional<int> socket = ParseFd(arguments[2]);
+  if (!socket) return UsageError("--socket-fd needs a number");
+  if (!IsUnixStream(*socket)) return UsageError("--socket-fd is not an open Unix socket");
+  Serve(*socket, std::move(timeline));
+  return kSuccess;
+}
+
+}  // namespace
+}  // namespace mayfly::api
+
+int main(int argc, char** argv) {
+  try {
+    return mayfly::api::Main({argv, static_cast<size_t>(argc)});
+  } catch (const kj::Exception& exception) {
+    std::fprintf(stderr, "mayfly-vmm: %s\n", exception.getDescription().cStr());
+    return mayfly::api::kFailure;
+  }
+}

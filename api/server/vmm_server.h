@@ -1,0 +1,41 @@
+#pragma once
+
+#include <kj/async-unix.h>
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "api/codec/machine_spec.h"
+#include "api/mayfly.capnp.h"
+#include "api/server/hosted_machine.h"
+#include "base/timeline.h"
+
+namespace mayfly::api {
+
+// The process's VM, where there is one yet; shared by the capabilities and main().
+struct VmSlot final : public kj::Refcounted {
+  VmSlot();
+  kj::Maybe<kj::Own<HostedMachine>> machine;
+  kj::Own<kj::PromiseFulfiller<void>> release;
+  kj::Promise<void> released = nullptr;  // once the last holder of the Machine has let go of it
+};
+
+// What a mayfly-vmm process offers first: the `Vmm` capability.
+class VmmServer final : public rpc::Vmm::Server {
+ public:
+  // `port` must outlive the server.
+  VmmServer(kj::Own<VmSlot> slot, std::shared_ptr<Timeline> timeline, kj::UnixEventPort& port)
+      : slot_(kj::mv(slot)), timeline_(std::move(timeline)), port_(port) {}
+
+ protected:
+  kj::Promise<void> create(CreateContext context) override;
+
+ private:
+  [[nodiscard]] absl::StatusOr<rpc::Machine::Client> Create(MachineSpec spec);
+
+  kj::Own<VmSlot> slot_;
+  std::shared_ptr<Timeline> timeline_;
+  kj::UnixEventPort& port_;
+};
+
+}  // namespace mayfly::api

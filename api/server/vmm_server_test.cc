@@ -1,0 +1,192 @@
+// The capabilities of a VMM, over a socket as a client finds them, with a real VM behind them.
+
+#include "api/server/vmm_server.h"
+
+#include <capnp/rpc-twoparty.h>
+#include <fcntl.h>
+#include <kj/async-io.h>
+
+#include <memory>
+#include <string>
+
+#include "api/client/machine_client.h"
+#include "api/codec/fd_file.h"
+#include "api/codec/rpc_status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace mayfly::api {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Screen final : public rpc::ByteStream::Server {
+ public:
+  explicit Screen(std::string& text) : text_(text) {}
+
+ protected:
+  kj::Promise<void> write(WriteContext context) override {
+    const auto bytes = context.getParams().getBytes();
+    text_.append(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> end(EndContext) override { return kj::READY_NOW; }
+
+ private:
+  std::string& text_;
+};
+
+class VmmServerTest : public ::testing::Test {
+ protected:
+  // KJ's destructors may throw, GoogleTest's may not.
+  ~VmmServerTest() noexcept override = default;
+
+  void SetUp() override {
+    if (!Open("/dev/kvm", O_RDWR).valid()) GTEST_SKIP() << "no /dev/kvm to run guests on";
+    auto pipe = io_.provider->newCapabilityPipe();
+    client_end_ = std::move(pipe.ends[0]);
+    server_end_ = std::move(pipe.ends[1]);
+    server_.emplace(
+        kj::heap<VmmServer>(kj::addRef(*slot_), std::make_shared<Timeline>(), io_.unixEventPort));
+    served_ = server_->accept(*server_end_, kMaxFdsPerMessage).eagerlyEvaluate(nullptr);
+    client_.emplace(*client_end_, kMaxFdsPerMessage);
+  }
+
+  static OwnedFd Open(const char* path, int flags) {
+    return OwnedFd(::open(path, flags | O_CLOEXEC));
+  }
+  rpc::Vmm::Client Vmm() { return client_->bootstrap().castAs<rpc::Vmm>(); }
+  static MachineSpec Spec(const std::string& guest) {
+    MachineSpec spec;
+    spec.machine.kvm = Open("/dev/kvm", O_RDWR);
+    const std::string path = "tests/guests/" + guest;
+    spec.machine.kernel = {Open(path.c_str(), O_RDONLY), guest};
+    return spec;
+  }
+  rpc::Machine::Client Create(MachineSpec spec) {
+    auto request = Vmm().createRequest();
+    EncodeSpec(std::move(spec), request);
+    return request.send().getMachine();
+  }
+  absl::StatusOr<vmm::ExitStatus> WaitFor(MachineClient& machine) {
+    return machine.WhenEnded().wait(io_.waitScope);
+  }
+  template <typename Promise>
+  absl::Status StatusOf(Promise promise) {
+    return promise.ignoreResult()
+        .then([] { return absl::OkStatus(); },
+              [](kj::Exception&& exception) { return FromException(exception); })
+        .wait(io_.waitScope);
+  }
+
+  kj::AsyncIoContext io_ = kj::setupAsyncIo();
+  kj::Own<VmSlot> slot_ = kj::refcounted<VmSlot>();
+  kj::Own<kj::AsyncCapabilityStream> client_end_;
+  kj::Own<kj::AsyncCapabilityStream> server_end_;
+  std::optional<capnp::TwoPartyServer> server_;
+  kj::Promise<void> served_ = nullptr;
+  std::optional<capnp::TwoPartyClient> client_;
+  std::string screen_;
+};
+
+TEST_F(VmmServerTest, BootsInOneGo) {
+  MachineClient machine = MachineClient::Launch(Vmm(), Spec("hello"), kj::heap<Screen>(screen_));
+  const auto status = WaitFor(machine);
+  ASSERT_TRUE(status.ok()) << status.status();
+  EXPECT_EQ(status->reason, vmm::ExitReason::kStatus);
+  EXPECT_EQ(status->status, 0);
+  EXPECT_EQ(screen_, "Hello from a Mayfly guest\n");
+}
+
+TEST_F(VmmServerTest, InputAndKill) {
+  MachineClient machine = MachineClient::Launch(Vmm(), Spec("echo"), kj::heap<Screen>(screen_));
+  const std::string line = "abc\n";
+  auto request = machine.input().writeRequest();
+  request.setBytes(kj::arrayPtr(reinterpret_cast<const kj::byte*>(line.data()), line.size()));
+  request.send().wait(io_.waitScope);
+  while (screen_.find("ABC") == std::string::npos) {
+    io_.provider->getTimer().afterDelay(1 * kj::MILLISECONDS).wait(io_.waitScope);
+  }
+  machine.Kill();
+  const auto status = WaitFor(machine);
+  ASSERT_TRUE(status.ok()) << status.status();
+  EXPECT_EQ(status->reason, vmm::ExitReason::kKilled);
+}
+
+TEST_F(VmmServerTest, TheTimeoutEndsIt) {
+  MachineSpec spec = Spec("halt");
+  spec.timeout = std::chrono::milliseconds(50);
+  MachineClient machine = MachineClient::Launch(Vmm(), std::move(spec), kj::heap<Screen>(screen_));
+  const auto status = WaitFor(machine);
+  ASSERT_TRUE(status.ok()) << status.status();
+  EXPECT_EQ(status->reason, vmm::ExitReason::kTimeout);
+  EXPECT_THAT(status->detail, HasSubstr("50 ms"));
+}
+
+TEST_F(VmmServerTest, TheTimelineIsThereDuringAndAfter) {
+  MachineClient machine = MachineClient::Launch(Vmm(), Spec("hello"), kj::heap<Screen>(screen_));
+  ASSERT_TRUE(WaitFor(machine).ok());
+  Timeline timeline;
+  ASSERT_TRUE(machine.FetchTimeline(timeline).wait(io_.waitScope).ok());
+  EXPECT_LT(*timeline.At(TimelineStep::kSpecReceived), *timeline.At(TimelineStep::kFirstRun));
+  EXPECT_LT(*timeline.At(TimelineStep::kFirstRun), *timeline.At(TimelineStep::kExited));
+}
+
+TEST_F(VmmServerTest, TheEndCanBeAskedForAnyNumberOfTimes) {
+  auto machine = Create(Spec("exit_status"));
+  ASSERT_TRUE(StatusOf(machine.startRequest().send()).ok());
+  for (int time = 0; time < 2; ++time) {
+    const auto response = machine.waitRequest().send().wait(io_.waitScope);
+    EXPECT_EQ(response.getStatus().getReason(), rpc::ExitReason::STATUS);
+    EXPECT_EQ(response.getStatus().getStatus(), 42);
+  }
+}
+
+TEST_F(VmmServerTest, ABadSpecIsRefusedAndAGoodOneTakenAfterwards) {
+  MachineSpec none = Spec("hello");
+  none.machine.kernel.fd = Open("/dev/null", O_RDONLY);
+  none.machine.kernel.name = "nothing";
+  MachineClient bad = MachineClient::Launch(Vmm(), std::move(none), kj::heap<Screen>(screen_));
+  const auto refused = WaitFor(bad);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("nothing"));
+
+  MachineClient good = MachineClient::Launch(Vmm(), Spec("hello"), kj::heap<Screen>(screen_));
+  EXPECT_TRUE(WaitFor(good).ok());
+}
+
+TEST_F(VmmServerTest, OneVmToAProcess) {
+  auto first = Create(Spec("halt"));
+  ASSERT_TRUE(StatusOf(first.timelineRequest().send()).ok());
+  auto second = Create(Spec("halt"));
+  EXPECT_EQ(StatusOf(second.startRequest().send()).code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(VmmServerTest, StartsOnce) {
+  auto machine = Create(Spec("halt"));
+  EXPECT_TRUE(StatusOf(machine.startRequest().send()).ok());
+  EXPECT_EQ(StatusOf(machine.startRequest().send()).code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(VmmServerTest, AConsoleNeedsAStream) {
+  auto machine = Create(Spec("halt"));
+  EXPECT_EQ(StatusOf(machine.consoleRequest().send()).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(VmmServerTest, TheLastReleaseIsNoticed) {
+  bool released = false;
+  auto watch = slot_->released.then([&released] { released = true; }).eagerlyEvaluate(nullptr);
+  {
+    auto machine = Create(Spec("halt"));
+    ASSERT_TRUE(StatusOf(machine.startRequest().send()).ok());
+    EXPECT_FALSE(released);
+  }
+  while (!released) {
+    io_.provider->getTimer().afterDelay(1 * kj::MILLISECONDS).wait(io_.waitScope);
+  }
+}
+
+}  // namespace
+}  // namespace mayfly::api
