@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/cli/command.h"
+
+namespace mayfly::testing {
+
+// Runs the real `mayfly` and `mayfly-vmm` on this host's KVM, in a directory of its own, and checks after each test that
+// nothing is left: no process (orphans are adopted by the test, so that it sees them all) and no file.
+class CliTest : public ::testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // `mayfly` with these words.
+  [[nodiscard]] Command Mayfly(std::vector<std::string> words) const;
+  // `mayfly run --kernel <guest>` with these further words; a guest is a target of //tests/guests.
+  [[nodiscard]] Command RunGuest(const std::string& guest,
+                                 std::vector<std::string> words = {}) const;
+  [[nodiscard]] static std::string GuestPath(const std::string& guest);
+  // In the test's directory; deleted with it.
+  [[nodiscard]] std::string MakeFile(const std::string& name, const std::string& content) const;
+  [[nodiscard]] std::string MakeSparseFile(const std::string& name, uint64_t size) const;
+  [[nodiscard]] std::string Path(const std::string& name) const;
+
+ private:
+  std::string directory_;
+};
+
+// Preparations for Command: each changes what the new process finds.
+
+// Root without its right to pass over permissions: as anybody else would find the files.
+void ObeyPermissions();
+// A /dev without kvm.
+void HideKvm();
+// A /dev/kvm that nobody may open.
+void ForbidKvm();
+
+}  // namespace mayfly::testing
