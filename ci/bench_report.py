@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+"""bench_report.py table RESULTS: a table for people. bench_report.py plot RESULTS FILE.svg: bars of the medians (gnuplot).
+
+RESULTS holds one JSON object a line, as ci/bench describes. In the table each case is compared with its `floor` where it has
+one, otherwise with its `qemu`.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+
+BASELINES = ("floor", "qemu")
+
+
+def cases(results: pathlib.Path) -> dict[str, list[dict]]:
+    grouped: dict[str, list[dict]] = {}
+    for line in results.read_text().splitlines():
+        row = json.loads(line)
+        grouped.setdefault(row["case"], []).append(row)
+    return grouped
+
+
+def ratio(row: dict, rows: list[dict]) -> str:
+    for name in BASELINES:
+        base = next((r for r in rows if r["subject"] == name), None)
+        if base and base["p50"]:
+            return f"{row['p50'] / base['p50']:.2f} x {name}"
+    return ""
+
+
+def table(results: pathlib.Path) -> None:
+    print(f"{'case':<34} {'subject':<14} {'p50':>10} {'p99':>10} {'unit':<14} {'n':>4}  ratio of p50")
+    for case, rows in cases(results).items():
+        for row in rows:
+            print(f"{case:<34} {row['subject']:<14} {row['p50']:>10.4g} {row['p99']:>10.4g} "
+                  f"{row['unit']:<14} {row['n']:>4}  {ratio(row, rows)}")
+
+
+def plot(results: pathlib.Path, svg: pathlib.Path) -> None:
+    rows = [row for group in cases(results).values() for row in group]
+    unit = rows[0]["unit"]
+    shown = [row for row in rows if row["unit"] == unit]
+    data = "\n".join(f'"{row["case"]}: {row["subject"]}" {row["p50"]} {row["p99"]}' for row in shown)
+    script = f"""
+set terminal svg size 900,{120 + 34 * len(shown)} font "sans,12"
+set output "{svg}"
+set title "{rows[0]['bench']}: p50 (bar) and p99 (line), {unit}"
+set yrange [{len(shown)}-0.5:-0.5]
+set xrange [0:*]
+set grid x
+set lmargin 36
+set style fill solid 0.6
+unset key
+$rows << END
+{data}
+END
+plot $rows using ($2/2):0:($2/2):(0.3):yticlabels(1) with boxxyerror linecolor rgb "#3a6ea5", \\
+     $rows using 2:0:2:3 with xerrorbars linecolor rgb "#333333" pointtype 0
+"""
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+
+
+if __name__ == "__main__":
+    verb, path, *rest = sys.argv[1:]
+    if verb == "table":
+        table(pathlib.Path(path))
+    else:
+        plot(pathlib.Path(path), pathlib.Path(rest[0]))
