@@ -1,0 +1,31 @@
+# Sourced by the commands of this folder that people and CI run: where a job runs, and what it gets along.
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+repository=$(readlink -f "$here/../..")
+. "$repository/images/kernel/cache.sh"
+
+# A KVM with VMX or SVM runs Linux. One without emulates privileged code, and a stock kernel dies early in it.
+host_runs_linux() { grep -qwE 'vmx|svm' /proc/cpuinfo && [[ -r /dev/kvm && -w /dev/kvm ]]; }
+
+# binaries TARGET...: builds them as users run them, and prints the folder they are in. What Bazel has to say of a build that
+# works is of no interest here.
+binaries() {
+  need bazel
+  (. "$repository/ci/lib.sh" &&
+    release_binaries "$@" 2> >(grep -Ev '^(INFO|Loading|Analyzing|Target|  bazel-bin)' >&2))
+}
+
+# run_job JOB NAME=FILE...: the job with these files beside it, in the testbed, or with DIRECT=1 right here; what it leaves in
+# its output folder is then in $OUT. The status is the job's.
+run_job() {
+  [[ ${DIRECT:-} ]] || { "$here/run" "$@"; return; }
+  local job=$1 folder file
+  shift
+  folder=$(mktemp -d)
+  for file in "$@"; do ln -s "${file#*=}" "$folder/${file%%=*}"; done
+  # What APPEND has of the form NAME=VALUE reaches the job's environment here as well.
+  # shellcheck disable=SC2086
+  (cd "$folder" && env ${APPEND:-} OUT="$OUT" "$job" < /dev/null)
+  local status=$?
+  rm -rf "$folder"
+  return "$status"
+}
