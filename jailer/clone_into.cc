@@ -7,14 +7,14 @@
 
 namespace mayfly::jailer {
 
-pid_t CloneInto(clone_args args, std::span<std::byte> stack, ChildMain child_main,
-                void* argument) {
+pid_t CloneInto(clone_args args, std::span<std::byte> stack, ChildMain child_main, void* argument) {
   // The ABI wants the stack pointer on a 16-byte boundary at a call.
   constexpr size_t kStackAlignment = 16;
   args.stack = reinterpret_cast<uintptr_t>(stack.data());
   args.stack_size = stack.size() & ~(kStackAlignment - 1);
-  // The child wakes up behind the syscall with the registers of the parent, but on an empty stack: it cannot return, and
-  // must not look at a local variable of ours. So it calls on from registers, here.
+  // The child wakes up behind the syscall with the registers of the parent, but on an empty stack:
+  // it cannot return, and must not look at a local variable of ours. So it calls on from registers,
+  // here.
   int64_t result = SYS_clone3;
   asm volatile(
       "syscall\n\t"

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -46,7 +46,8 @@ struct Setup {
   ::_exit(kSetupFailed);
 }
 
-// Every source that lies where a target will, out of the way: afterwards no dup3() can overwrite one still needed.
+// Every source that lies where a target will, out of the way: afterwards no dup3() can overwrite
+// one still needed.
 void LiftSources(Setup& setup) {
   const int first_free = setup.fds.empty() ? 0 : setup.fds.back().target + 1;
   const auto lift = [&](int& fd) {
@@ -92,7 +93,8 @@ void ChildProcessMain(void* argument) {
   if (::setsid() < 0) Fail(setup, "beginning a session");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) Fail(setup, "renouncing new privileges");
   GrantFds(setup);
-  // Handlers are gone since the clone; the mask of the caller's thread would be inherited by the program.
+  // Handlers are gone since the clone; the mask of the caller's thread would be inherited by the
+  // program.
   sigset_t none;
   ::sigemptyset(&none);
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) Fail(setup, "unblocking signals");
@@ -146,8 +148,11 @@ absl::StatusOr<ChildProcess> Spawn(const SpawnOptions& options) {
   args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
   args.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
   args.exit_signal = SIGCHLD;
-  alignas(std::max_align_t) std::array<std::byte, kChildStackBytes> stack;
-  const pid_t pid = CloneInto(args, stack, &ChildProcessMain, &setup);
+  // On the heap: the child leaves it in the middle of a call, which only fresh memory makes good
+  // for AddressSanitizer.
+  const auto stack = std::make_unique_for_overwrite<std::byte[]>(kChildStackBytes);
+  const pid_t pid =
+      CloneInto(args, std::span(stack.get(), kChildStackBytes), &ChildProcessMain, &setup);
   if (pid < 0) return ErrnoStatus("making a process", -pid);
 
   ChildProcess child(pid, OwnedFd(pidfd));

@@ -1,5 +1,5 @@
-// What spawn_test starts: tells on descriptor 1 what it finds itself with, one "name=value" a line; then does as its
-// argument says.
+// What spawn_test starts: tells on descriptor 1 what it finds itself with, one "name=value" a line;
+// then does as its argument says.
 
 #include <dirent.h>
 #include <fcntl.h>

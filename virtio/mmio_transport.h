@@ -33,8 +33,8 @@ namespace mayfly::virtio {
 // Threading: Read() and Write() on vCPU threads, several at once, under one mutex. Everything that
 // touches queues or the device's requests runs on the io loop's thread; activation and reset wait
 // for it (EventLoop::RunSync), so that when the register write returns, it has happened. The io
-// thread never takes the mutex, so that waiting with it held is safe. Quiesce() is for any thread.
-// The constructor and destructor run while the loop is not running or on any thread.
+// thread never takes the mutex, so that waiting with it held is safe. Quiesce() and
+// the destructor are for any thread.
 class MmioTransport final : public IoHandler, private DeviceHost {
   class Passkey {
     friend class MmioTransport;

@@ -7,8 +7,8 @@
 
 namespace mayfly::vmm {
 
-// A bounded queue of bytes. Its memory is asked for with the first byte, and touched only as far as it fills: a console
-// that is read costs a page. Not thread-safe.
+// A bounded queue of bytes. Its memory is asked for with the first byte, and touched only as far as
+// it fills: a console that is read costs a page. Not thread-safe.
 class ByteRing final {
  public:
   explicit ByteRing(size_t capacity) : capacity_(capacity) {}

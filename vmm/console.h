@@ -14,12 +14,15 @@
 
 namespace mayfly::vmm {
 
-// The host's side of the serial port: two bounded queues of bytes between the guest's UART and one host reader and writer.
+// The host's side of the serial port: two bounded queues of bytes between the guest's UART and one
+// host reader and writer.
 //
-// Output never stops the guest: when the host does not read, the oldest bytes give way, and their number is told with the
-// next read. Input never grows: the writer is told how much fitted, and when there is room again.
+// Output never stops the guest: when the host does not read, the oldest bytes give way, and their
+// number is told with the next read. Input never grows: the writer is told how much fitted, and
+// when there is room again.
 //
-// Threading: all functions are thread-safe. The guest's side runs on vCPU threads, the host's side on any one thread.
+// Threading: all functions are thread-safe. The guest's side runs on vCPU threads, the host's side
+// on any one thread.
 class Console final {
   class Passkey {
     friend class Console;
@@ -27,7 +30,8 @@ class Console final {
   };
 
  public:
-  // Bytes. Also what a late reader can still see, and most of what a flooding guest can make this process hold.
+  // Bytes. Also what a late reader can still see, and most of what a flooding guest can make this
+  // process hold.
   static constexpr size_t kOutputCapacity = size_t{256} << 10;
   static constexpr size_t kInputCapacity = size_t{64} << 10;
 
@@ -46,7 +50,8 @@ class Console final {
   };
   // Takes up to `out.size()` bytes of the guest's output.
   [[nodiscard]] Output ReadOutput(std::span<std::byte> out);
-  // Signalled when output comes after ReadOutput() has found less than it had room for (and for the first output).
+  // Signalled when output comes after ReadOutput() has found less than it had room for (and for the
+  // first output).
   [[nodiscard]] const EventFd& output_ready() const { return output_ready_; }
   // Queues input for the guest; answers how many bytes fitted.
   [[nodiscard]] size_t WriteInput(std::span<const std::byte> bytes);

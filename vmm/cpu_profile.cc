@@ -9,7 +9,8 @@
 namespace mayfly::vmm {
 namespace {
 
-// KVM needs VMX or SVM, which the CPU announces to whoever asks. A KVM without them does it all in software.
+// KVM needs VMX or SVM, which the CPU announces to whoever asks. A KVM without them does it all in
+// software.
 KvmKind AskCpu() {
   uint32_t eax = 0;
   uint32_t ebx = 0;

@@ -14,8 +14,9 @@ enum class KvmKind {
   kSoftware,  // neither: ring 0 is emulated, instruction by instruction
 };
 
-// What this host's KVM can show a guest. The same until the next boot: asked once and kept by whoever starts VMs, since
-// asking costs about a millisecond where the host is itself virtual (each CPUID leaf traps to the outer hypervisor).
+// What this host's KVM can show a guest. The same until the next boot: asked once and kept by
+// whoever starts VMs, since asking costs about a millisecond where the host is itself virtual (each
+// CPUID leaf traps to the outer hypervisor).
 struct CpuProfile {
   std::vector<kvm_cpuid_entry2> supported;  // KVM_GET_SUPPORTED_CPUID
   KvmKind kind = KvmKind::kHardware;

@@ -4,8 +4,8 @@
 
 namespace mayfly::vmm {
 
-// Where a device or a vCPU says that the VM has ended. The first to say so is believed. Thread-safe; does not block for
-// long, and the caller should not go on with the guest afterwards.
+// Where a device or a vCPU says that the VM has ended. The first to say so is believed.
+// Thread-safe; does not block for long, and the caller should not go on with the guest afterwards.
 class ExitSink {
  public:
   ExitSink() = default;

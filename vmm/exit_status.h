@@ -20,7 +20,8 @@ enum class ExitReason : uint8_t {
 struct ExitStatus {
   ExitReason reason = ExitReason::kInternalError;
   uint8_t status = 0;  // for kStatus
-  std::string detail;  // one sentence for people; for kInternalError then the registers and instruction bytes
+  std::string detail;  // one sentence for people; for kInternalError then the registers and
+                       // instruction bytes
 };
 
 }  // namespace mayfly::vmm

@@ -25,14 +25,16 @@ inline constexpr uint64_t kGiB = 1024 * kMiB;
 // --- RAM.
 // Less leaves no room for a kernel above kHighMemory and its boot structures below.
 inline constexpr uint64_t kMinMemory = 8 * kMiB;
-// A kernel's identity map is simplest with RAM that ends at a GiB; 1 GiB of hole is what PCs have, too.
+// A kernel's identity map is simplest with RAM that ends at a GiB; 1 GiB of hole is what PCs have,
+// too.
 inline constexpr uint64_t kHole = 3 * kGiB;
 inline constexpr uint64_t kHoleEnd = 4 * kGiB;
 // 46 bits: what the smallest of today's server CPUs address, less what the hole moves up.
 inline constexpr uint64_t kMaxMemory = (uint64_t{1} << 46) - kGiB;
 
-// --- Boot structures in low memory. The zero page and the rest must be within the identity map; below 640 KiB nothing
-// else wants the place, and kernels copy what they need before they use it for the trampolines of other CPUs.
+// --- Boot structures in low memory. The zero page and the rest must be within the identity map;
+// below 640 KiB nothing else wants the place, and kernels copy what they need before they use it
+// for the trampolines of other CPUs.
 inline constexpr uint64_t kGdt = 0x500;
 inline constexpr uint64_t kPvhStartInfo = 0x6000;
 inline constexpr uint64_t kZeroPage = 0x7000;
@@ -43,9 +45,10 @@ inline constexpr uint64_t kLowMemoryEnd = 0x9fc00;
 // --- Firmware tables.
 inline constexpr uint64_t kReservedLow = kLowMemoryEnd;
 inline constexpr uint64_t kFirmwareTables = 0xe0000;
-inline constexpr uint64_t kAcpi = 0xe0000;            // RSDP first: a scan finds it at the first look (ACPI 6.5, 5.2.5.1)
+inline constexpr uint64_t kAcpi =
+    0xe0000;  // RSDP first: a scan finds it at the first look (ACPI 6.5, 5.2.5.1)
 inline constexpr uint64_t kAcpiSize = 64 * kKiB;
-inline constexpr uint64_t kMpTable = 0xf0000;         // MP 1.4, chapter 4: the BIOS ROM is a place to scan
+inline constexpr uint64_t kMpTable = 0xf0000;  // MP 1.4, chapter 4: the BIOS ROM is a place to scan
 inline constexpr uint64_t kMpTableSize = 64 * kKiB;
 inline constexpr uint64_t kHighMemory = 0x100000;
 
@@ -55,7 +58,8 @@ inline constexpr uint64_t kVirtioMmio = 0xd000'0000;
 inline constexpr uint64_t kVirtioMmioStride = 0x1000;
 inline constexpr uint64_t kIoapic = 0xfec0'0000;
 inline constexpr uint64_t kLocalApic = 0xfee0'0000;
-// For Intel's real mode (api.rst, KVM_SET_IDENTITY_MAP_ADDR, KVM_SET_TSS_ADDR): one page, then three.
+// For Intel's real mode (api.rst, KVM_SET_IDENTITY_MAP_ADDR, KVM_SET_TSS_ADDR): one page, then
+// three.
 inline constexpr uint64_t kIdentityMap = 0xfeff'c000;
 inline constexpr uint64_t kTss = 0xfeff'd000;
 
@@ -72,8 +76,8 @@ inline constexpr uint16_t kSleepStatus = 0x601;
 // --- Interrupts: global system interrupts, which are the IOAPIC's pins.
 inline constexpr uint32_t kIoapicPins = 24;
 inline constexpr uint32_t kSerialGsi = 4;
-// Those above the ISA range first: no kernel has opinions about them. Then what a PC without a timer, keyboard, floppy
-// disk or clock leaves free of the rest.
+// Those above the ISA range first: no kernel has opinions about them. Then what a PC without a
+// timer, keyboard, floppy disk or clock leaves free of the rest.
 inline constexpr std::array<uint32_t, 19> kVirtioGsis = {16, 17, 18, 19, 20, 21, 22, 23, 5, 6,
                                                          7,  8,  9,  10, 11, 12, 13, 14, 15};
 inline constexpr size_t kMaxVirtioDevices = kVirtioGsis.size();

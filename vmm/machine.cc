@@ -31,7 +31,8 @@ absl::Status CheckCpus(const Kvm& kvm, unsigned cpus) {
       absl::StrCat(cpus, " CPUs are more than a VM can have here: ask for at most ", most));
 }
 
-// Guest memory is not reserved, so more than the host has would seem to work, until the guest uses it.
+// Guest memory is not reserved, so more than the host has would seem to work, until the guest uses
+// it.
 absl::Status CheckHostMemory(uint64_t bytes) {
   struct sysinfo info {};
   if (::sysinfo(&info) != 0) return ErrnoStatus("asking for the host's memory");
@@ -48,22 +49,24 @@ absl::StatusOr<GuestMemory> CreateMemory(const MachineConfig& config) {
   return GuestMemory::Create(ranges, config.memory);
 }
 
-// The VM with its memory and interrupt controllers. The order is KVM's: slots before in-kernel devices for speed (see
-// Vm::SetMemory), all of it before the first vCPU by rule.
+// The VM with its memory and interrupt controllers. The order is KVM's: slots before in-kernel
+// devices for speed (see Vm::SetMemory), all of it before the first vCPU by rule.
 absl::StatusOr<Vm> CreateVm(const Kvm& kvm, const GuestMemory& memory) {
   MAYFLY_ASSIGN_OR_RETURN(Vm vm, kvm.CreateVm());
   MAYFLY_RETURN_IF_ERROR(vm.SetMemory(memory));
   MAYFLY_RETURN_IF_ERROR(vm.SetIdentityMapAddress(layout::kIdentityMap));
   MAYFLY_RETURN_IF_ERROR(vm.SetTssAddress(layout::kTss));
-  // Without this quirk the local APICs come up with LINT0 masked. The PICs, which no guest here knows of, then have no way
-  // to deliver the interrupts below 16 a second time, as vectors 0 to 15.
+  // Without this quirk the local APICs come up with LINT0 masked. The PICs, which no guest here
+  // knows of, then have no way to deliver the interrupts below 16 a second time, as vectors 0
+  // to 15.
   MAYFLY_RETURN_IF_ERROR(
       vm.EnableCapability(KVM_CAP_DISABLE_QUIRKS, KVM_X86_QUIRK_LINT0_REENABLED));
   MAYFLY_RETURN_IF_ERROR(vm.CreateIrqchip());
   return vm;
 }
 
-// The place where each thread installs its seccomp filter, before anything of the guest's runs on it.
+// The place where each thread installs its seccomp filter, before anything of the guest's runs on
+// it.
 ParkedThread::Preparation PreparationFor(ThreadRole role, const ThreadSetup& setup) {
   if (!setup) return nullptr;
   return [role, setup] { return setup(role); };
@@ -86,9 +89,9 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(MachineConfig config,
   MAYFLY_ASSIGN_OR_RETURN(Vm vm, CreateVm(kvm, memory));
   timeline->Record(TimelineStep::kVmCreated);
   MAYFLY_ASSIGN_OR_RETURN(auto console, Console::Create());
-  auto machine = std::make_unique<Machine>(Passkey(), std::move(config), std::move(memory),
-                                           std::move(vm), std::move(console), std::move(boot_thread),
-                                           std::move(timeline), std::move(on_exit));
+  auto machine = std::make_unique<Machine>(
+      Passkey(), std::move(config), std::move(memory), std::move(vm), std::move(console),
+      std::move(boot_thread), std::move(timeline), std::move(on_exit));
   MAYFLY_RETURN_IF_ERROR(machine->CreateVcpus(kvm));
   MAYFLY_RETURN_IF_ERROR(machine->CreateDevices());
   MAYFLY_RETURN_IF_ERROR(machine->LoadGuest());
@@ -128,11 +131,11 @@ absl::Status Machine::CreateVcpus(const Kvm& kvm) {
     MAYFLY_ASSIGN_OR_RETURN(VcpuFd fd, vm_.CreateVcpu(index));
     if (!cpuid) {
       const auto tsc_khz = fd.TscKhz();
-      cpuid.emplace(*config_.cpu_profile,
-                    GuestCpuid::Options{
-                        .cpus = config_.cpus,
-                        .tsc_khz = tsc_khz.ok() ? *tsc_khz : 0,
-                        .tsc_deadline = kvm.Capability(KVM_CAP_TSC_DEADLINE_TIMER) != 0});
+      cpuid.emplace(
+          *config_.cpu_profile,
+          GuestCpuid::Options{.cpus = config_.cpus,
+                              .tsc_khz = tsc_khz.ok() ? *tsc_khz : 0,
+                              .tsc_deadline = kvm.Capability(KVM_CAP_TSC_DEADLINE_TIMER) != 0});
     }
     MAYFLY_RETURN_IF_ERROR(fd.SetCpuid(cpuid->ForCpu(index)));
     MAYFLY_RETURN_IF_ERROR(SetBootMsrs(fd));
@@ -159,8 +162,8 @@ absl::Status Machine::LoadGuest() {
   MAYFLY_ASSIGN_OR_RETURN(const uint64_t rsdp, WriteAcpiTables(memory_, config_.cpus, devices));
   const BootSource source{.kernel = config_.kernel,
                           .initrd = config_.initrd,
-                          .command_line = AppendKernelWords(
-                              config_.command_line, virtio_ ? virtio_->KernelWords() : ""),
+                          .command_line = AppendKernelWords(config_.command_line,
+                                                            virtio_ ? virtio_->KernelWords() : ""),
                           .protocol = config_.boot_protocol,
                           .rsdp = rsdp};
   MAYFLY_ASSIGN_OR_RETURN(const BootEntry entry, LoadBootImages(source, memory_));

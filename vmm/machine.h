@@ -26,9 +26,10 @@ namespace mayfly::vmm {
 
 // One virtual machine: guest memory, vCPUs and devices on their threads.
 //
-// Create() does everything up to the first instruction, in the order that KVM is fastest in (see fast path in
-// ARCHITECTURE.md). The VM ends once, for one reason: the first that comes. Destruction ends it if nothing has, and joins
-// all threads; a process that is about to exit anyway skips it.
+// Create() does everything up to the first instruction, in the order that KVM is fastest in (see
+// fast path in ARCHITECTURE.md). The VM ends once, for one reason: the first that comes.
+// Destruction ends it if nothing has, and joins all threads; a process that is about to exit anyway
+// skips it.
 //
 // Threading: Create(), Start() and the destructor on one thread; the rest on any.
 class Machine final : private ExitSink {
@@ -38,12 +39,12 @@ class Machine final : private ExitSink {
   };
 
  public:
-  // Called once, on whichever thread saw the end, after the devices are quiescent (no disk I/O is in flight any more).
-  // Must not destroy the Machine.
+  // Called once, on whichever thread saw the end, after the devices are quiescent (no disk I/O is
+  // in flight any more). Must not destroy the Machine.
   using ExitListener = std::function<void()>;
 
-  // Errors: InvalidArgument or OutOfRange for a bad configuration or image (says what and what to do); Internal and
-  // others for a host that does not play along.
+  // Errors: InvalidArgument or OutOfRange for a bad configuration or image (says what and what to
+  // do); Internal and others for a host that does not play along.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Machine>> Create(
       MachineConfig config, std::shared_ptr<Timeline> timeline, ExitListener on_exit);
 
@@ -52,9 +53,11 @@ class Machine final : private ExitSink {
           std::shared_ptr<Timeline> timeline, ExitListener on_exit);
   ~Machine() override;
 
-  // Lets the vCPUs run. Errors: FailedPrecondition when called twice, or when the VM has ended already.
+  // Lets the vCPUs run. Errors: FailedPrecondition when called twice, or when the VM has ended
+  // already.
   [[nodiscard]] absl::Status Start();
-  // Ends the VM from outside; does nothing when it has ended already. `reason`: kKilled or kTimeout.
+  // Ends the VM from outside; does nothing when it has ended already. `reason`: kKilled or
+  // kTimeout.
   void End(ExitReason reason, std::string detail);
   // How it ended; nothing while it has not (or its devices are not quiescent yet).
   [[nodiscard]] std::optional<ExitStatus> exit_status() const;
@@ -83,7 +86,8 @@ class Machine final : private ExitSink {
   Bus ports_;
   Bus mmio_;
   Platform platform_;
-  std::unique_ptr<VirtioDevices> virtio_;  // nullptr where there are none, then there is no io thread either
+  std::unique_ptr<VirtioDevices>
+      virtio_;  // nullptr where there are none, then there is no io thread either
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
   std::vector<ParkedThread> threads_;  // the first vCPU's, the io thread if any, the other vCPUs'
   bool started_ = false;

@@ -32,8 +32,8 @@ struct DiskConfig {
 // The threads of a Machine, which differ in the system calls that they need.
 enum class ThreadRole { kVcpu, kIo };
 
-// Called on each thread of a Machine, before it does anything for the guest: the place for a seccomp filter of its own.
-// An error ends the VM.
+// Called on each thread of a Machine, before it does anything for the guest: the place for a
+// seccomp filter of its own. An error ends the VM.
 using ThreadSetup = std::function<absl::Status(ThreadRole)>;
 
 // All that a Machine is made of. Every descriptor is open already: the VMM opens nothing.
@@ -49,8 +49,8 @@ struct MachineConfig {
   std::vector<DiskConfig> disks;
   std::optional<CpuProfile> cpu_profile;  // asked of KVM where it is missing
   ThreadSetup thread_setup;               // may be empty
-  // Called on the io thread with a sentence for people: what the guest did wrong to a device, or what ails a disk. May be
-  // empty; must not call back into the Machine.
+  // Called on the io thread with a sentence for people: what the guest did wrong to a device, or
+  // what ails a disk. May be empty; must not call back into the Machine.
   std::function<void(std::string)> on_event;
 };
 

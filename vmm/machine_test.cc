@@ -18,16 +18,17 @@
 #include "vmm/testing/guest_code.h"
 #include "vmm/testing/memory_file.h"
 
-// These run guests on the host's KVM. The programs are so short that it does not matter whether it is a fast one.
+// These run guests on the host's KVM. The programs are so short that it does not matter whether it
+// is a fast one.
 namespace mayfly::vmm {
 namespace {
 
-using ::testing::Field;
-using ::testing::HasSubstr;
-using ::testing::Optional;
 using testing::ElfBuilder;
+using ::testing::Field;
 using testing::GuestCode;
+using ::testing::HasSubstr;
 using testing::MemoryFile;
+using ::testing::Optional;
 
 // Far more than any of these guests takes: a hang should fail, not wait for the test's own end.
 constexpr std::chrono::seconds kPatience{60};
@@ -194,8 +195,7 @@ TEST_F(MachineTest, AFloodThatNobodyReadsStopsNobodyAndKeepsTheNewest) {
   ASSERT_EQ(Launch(flood), absl::OkStatus());
   ASSERT_TRUE(Wait().has_value());
   std::string text(2 * Console::kOutputCapacity, '\0');
-  const auto output =
-      machine_->console().ReadOutput(std::as_writable_bytes(std::span(text)));
+  const auto output = machine_->console().ReadOutput(std::as_writable_bytes(std::span(text)));
   EXPECT_EQ(output.bytes, Console::kOutputCapacity);
   EXPECT_EQ(output.dropped, 6);
   text.resize(output.bytes);
@@ -223,8 +223,7 @@ TEST_F(MachineTest, UnclaimedPortsReadAsOnes) {
 
 TEST_F(MachineTest, UnclaimedMemoryReadsAsOnes) {
   const auto nowhere = static_cast<uint32_t>(layout::kVirtioMmio);
-  ASSERT_EQ(Launch(GuestCode().Store32(nowhere, 0).Load32(nowhere).ExitWithAl()),
-            absl::OkStatus());
+  ASSERT_EQ(Launch(GuestCode().Store32(nowhere, 0).Load32(nowhere).ExitWithAl()), absl::OkStatus());
   EXPECT_THAT(Wait(), Optional(Field(&ExitStatus::status, 0xff)));
 }
 
@@ -280,7 +279,8 @@ TEST_F(MachineTest, AThreadThatCannotBePreparedEndsTheVm) {
 TEST_F(MachineTest, ADiskIsOnTheBusAndOnTheCommandLine) {
   // The magic number of the first device's registers, and what the command line ends with.
   const auto registers = static_cast<uint32_t>(layout::kVirtioMmio);
-  const auto last = static_cast<uint32_t>(layout::kCommandLine + std::strlen("quiet virtio_mmio.device=4K@0xd0000000:16") - 1);
+  const auto last = static_cast<uint32_t>(
+      layout::kCommandLine + std::strlen("quiet virtio_mmio.device=4K@0xd0000000:16") - 1);
   const std::vector<std::byte> image(size_t{1} << 20);
   GuestCode code;
   code.Load32(registers).OutAl(layout::kSerial).Load32(last).OutAl(layout::kSerial).Exit(0);
@@ -307,7 +307,9 @@ TEST_F(MachineTest, RefusesWhatCannotBe) {
       {[](MachineConfig& config) { config.kvm = OwnedFd(::open("/dev/null", O_RDWR)); },
        "not /dev/kvm"},
       {[](MachineConfig& config) { config.command_line.assign(3000, 'x'); }, "at most 2047"},
-      {[](MachineConfig& config) { config.initrd = NamedFd{.fd = OwnedFd(::open("/", O_RDONLY)), .name = "root"}; },
+      {[](MachineConfig& config) {
+         config.initrd = NamedFd{.fd = OwnedFd(::open("/", O_RDONLY)), .name = "root"};
+       },
        "initrd \"root\": it is a directory"},
       {[](MachineConfig& config) { config.disks.resize(20); }, "disks are more"},
   };

@@ -10,9 +10,9 @@ namespace mayfly::vmm {
 
 absl::StatusOr<std::vector<GuestRange>> RamRanges(uint64_t bytes) {
   if (bytes < layout::kMinMemory) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "memory of ", bytes, " bytes is too little: a VM needs at least ",
-        layout::kMinMemory / layout::kMiB, " MiB"));
+    return absl::InvalidArgumentError(absl::StrCat("memory of ", bytes,
+                                                   " bytes is too little: a VM needs at least ",
+                                                   layout::kMinMemory / layout::kMiB, " MiB"));
   }
   if (bytes > layout::kMaxMemory) {
     return absl::InvalidArgumentError(
@@ -20,9 +20,9 @@ absl::StatusOr<std::vector<GuestRange>> RamRanges(uint64_t bytes) {
                      layout::kMaxMemory / layout::kGiB, " GiB): ask for less"));
   }
   if (!IsAligned(bytes, kPageSize)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "memory of ", bytes, " bytes is not a whole number of pages of ", kPageSize,
-        " bytes: round it to a multiple, such as ", AlignDown(bytes, kPageSize)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("memory of ", bytes, " bytes is not a whole number of pages of ", kPageSize,
+                     " bytes: round it to a multiple, such as ", AlignDown(bytes, kPageSize)));
   }
   const uint64_t low = std::min(bytes, layout::kHole);
   std::vector<GuestRange> ranges = {{.address = 0, .size = low}};

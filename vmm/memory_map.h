@@ -8,8 +8,8 @@
 
 namespace mayfly::vmm {
 
-// What a range of guest-physical addresses is, in the encoding that e820 and the PVH memory map share
-// (ACPI 6.5, table 15.4).
+// What a range of guest-physical addresses is, in the encoding that e820 and the PVH memory map
+// share (ACPI 6.5, table 15.4).
 enum class MemoryKind : uint32_t { kRam = 1, kReserved = 2 };
 
 struct MemoryMapEntry {

@@ -40,15 +40,17 @@ TEST(MemoryMapTest, TellsRamAndFirmwareTables) {
   const auto memory = GuestMemory::Create(*RamRanges(layout::kHole + layout::kMiB), {});
   ASSERT_TRUE(memory.ok());
   const auto ram = [](uint64_t begin, uint64_t end) {
-    return MemoryMapEntry{.range = {.address = begin, .size = end - begin}, .kind = MemoryKind::kRam};
+    return MemoryMapEntry{.range = {.address = begin, .size = end - begin},
+                          .kind = MemoryKind::kRam};
   };
-  EXPECT_THAT(MemoryMap(*memory),
-              ElementsAre(ram(0, layout::kLowMemoryEnd),
-                          MemoryMapEntry{.range = {.address = layout::kFirmwareTables,
-                                                   .size = layout::kHighMemory - layout::kFirmwareTables},
-                                         .kind = MemoryKind::kReserved},
-                          ram(layout::kHighMemory, layout::kHole),
-                          ram(layout::kHoleEnd, layout::kHoleEnd + layout::kMiB)));
+  EXPECT_THAT(
+      MemoryMap(*memory),
+      ElementsAre(ram(0, layout::kLowMemoryEnd),
+                  MemoryMapEntry{.range = {.address = layout::kFirmwareTables,
+                                           .size = layout::kHighMemory - layout::kFirmwareTables},
+                                 .kind = MemoryKind::kReserved},
+                  ram(layout::kHighMemory, layout::kHole),
+                  ram(layout::kHoleEnd, layout::kHoleEnd + layout::kMiB)));
   EXPECT_EQ(LowRamEnd(*memory), layout::kHole);
 }
 

@@ -10,7 +10,8 @@
 namespace mayfly::vmm {
 namespace {
 
-// Enough for our deepest path (a report with formatted text) under a sanitizer, too. Only what is touched costs memory.
+// Enough for our deepest path (a report with formatted text) under a sanitizer, too. Only what is
+// touched costs memory.
 constexpr size_t kStackSize = size_t{256} << 10;
 
 }  // namespace

@@ -9,17 +9,19 @@
 
 namespace mayfly::vmm {
 
-// A thread made ahead of its work: it prepares itself, then waits to be given some. So the 100 microseconds that a new
-// thread takes to come alive pass while its work is still being made.
+// A thread made ahead of its work: it prepares itself, then waits to be given some. So the 100
+// microseconds that a new thread takes to come alive pass while its work is still being made.
 //
-// Its stack is small: std::thread cannot choose its size, and the default of 8 MiB counts against limits of address space.
+// Its stack is small: std::thread cannot choose its size, and the default of 8 MiB counts against
+// limits of address space.
 class ParkedThread final {
  public:
   using Preparation = std::function<absl::Status()>;
   // Gets how the preparation went.
   using Work = std::function<void(const absl::Status& prepared)>;
 
-  // `name`: at most 15 bytes, for ps and debuggers. Errors: ResourceExhausted and others of pthread_create(3).
+  // `name`: at most 15 bytes, for ps and debuggers. Errors: ResourceExhausted and others of
+  // pthread_create(3).
   [[nodiscard]] static absl::StatusOr<ParkedThread> Start(std::string name,
                                                           Preparation preparation);
   ParkedThread(ParkedThread&& other) noexcept;

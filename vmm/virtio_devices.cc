@@ -45,9 +45,9 @@ absl::Status VirtioDevices::AddDisk(DiskConfig config, const GuestMemory& memory
   const size_t index = transports_.size();
   if (config.serial.empty()) config.serial = absl::StrCat("mayfly-disk-", index);
   if (config.serial.size() > kMaxSerial) {
-    return absl::InvalidArgumentError(absl::StrCat("disk \"", config.image.name, "\": its serial \"",
-                                                   config.serial, "\" is longer than ", kMaxSerial,
-                                                   " bytes: shorten it"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("disk \"", config.image.name, "\": its serial \"", config.serial,
+                     "\" is longer than ", kMaxSerial, " bytes: shorten it"));
   }
   const std::string name = absl::StrCat("disk ", index, " (", config.image.name, ")");
   MAYFLY_ASSIGN_OR_RETURN(auto backend,
@@ -87,8 +87,8 @@ absl::Status VirtioDevices::BindTo(const Vm& vm) const {
     const VirtioSlot slot = SlotOf(i);
     MAYFLY_RETURN_IF_ERROR(vm.AssignIrqfd(transport.interrupt(), slot.gsi));
     for (uint16_t queue = 0; queue < transport.queue_count(); ++queue) {
-      MAYFLY_RETURN_IF_ERROR(vm.AssignIoeventfd(
-          transport.kick(queue), slot.address + virtio::kQueueNotifyOffset, queue));
+      MAYFLY_RETURN_IF_ERROR(vm.AssignIoeventfd(transport.kick(queue),
+                                                slot.address + virtio::kQueueNotifyOffset, queue));
     }
   }
   return absl::OkStatus();

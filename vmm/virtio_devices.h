@@ -39,13 +39,15 @@ class VirtioDevices final {
 
   // Puts the registers on the bus.
   [[nodiscard]] absl::Status AttachTo(Bus& mmio);
-  // Has KVM turn kicks into events and events into interrupts. The last thing before the guest runs: see Vm::SetMemory.
+  // Has KVM turn kicks into events and events into interrupts. The last thing before the guest
+  // runs: see Vm::SetMemory.
   [[nodiscard]] absl::Status BindTo(const Vm& vm) const;
 
   // Serves the devices until Stop().
   void Run() { loop_->Run(); }
   void Stop() { loop_->Stop(); }
-  // Ends all I/O for good: when this returns, no disk is touched any more, and the locks on them are released.
+  // Ends all I/O for good: when this returns, no disk is touched any more, and the locks on them
+  // are released.
   void Quiesce();
 
  private:

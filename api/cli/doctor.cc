@@ -46,8 +46,8 @@ std::string FormatFindings(std::span<const Finding> findings) {
     absl::StrAppend(&text, ToAbsl(Mark(finding.weight)), finding.what, "\n");
     if (!finding.remedy.empty()) absl::StrAppend(&text, "      -> ", finding.remedy, "\n");
   }
-  absl::StrAppend(&text, GuestsCanRun(findings) ? "Guests can run here.\n"
-                                                : "Guests cannot run here yet.\n");
+  absl::StrAppend(
+      &text, GuestsCanRun(findings) ? "Guests can run here.\n" : "Guests cannot run here yet.\n");
   return text;
 }
 
@@ -55,7 +55,8 @@ int DoctorCommand(std::span<char* const> arguments) {
   if (!arguments.empty()) {
     const std::string_view word = arguments.front();
     if (word == "--help" || word == "-h") return PrintHelp(kDoctorHelp);
-    Complain(absl::StrCat("doctor: \"", ToAbsl(word), "\" is not understood; see mayfly doctor --help"));
+    Complain(
+        absl::StrCat("doctor: \"", ToAbsl(word), "\" is not understood; see mayfly doctor --help"));
     return static_cast<int>(ExitCode::kUsage);
   }
   const std::vector<Finding> findings = Examine(HostPaths());

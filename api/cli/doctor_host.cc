@@ -36,18 +36,21 @@ constexpr rlim_t kComfortableOpenFiles = 256;
   return text;
 }
 
-// With the iTLB-multihit mitigation on, KVM starts a recovery thread with a process's first VM: 30 to 70 ms.
+// With the iTLB-multihit mitigation on, KVM starts a recovery thread with a process's first VM: 30
+// to 70 ms.
 void ExamineHugePageMitigation(const HostPaths& paths, std::vector<Finding>& findings) {
   const auto setting = ReadText(paths, "/sys/module/kvm/parameters/nx_huge_pages");
   if (!setting || *setting == "never" || *setting == "N") return;
-  findings.push_back(
-      {Weight::kNote,
-       absl::StrCat("kvm.nx_huge_pages is ", *setting, ": every VM's start may take 30 to 70 ms more."),
-       "Where the CPU is not affected by iTLB multihit (/sys/devices/system/cpu/vulnerabilities/itlb_multihit), boot the "
-       "host with kvm.nx_huge_pages=never."});
+  findings.push_back({Weight::kNote,
+                      absl::StrCat("kvm.nx_huge_pages is ", *setting,
+                                   ": every VM's start may take 30 to 70 ms more."),
+                      "Where the CPU is not affected by iTLB multihit "
+                      "(/sys/devices/system/cpu/vulnerabilities/itlb_multihit), boot the "
+                      "host with kvm.nx_huge_pages=never."});
 }
 
-// Creating a VM moves threads between cgroups, which waits for a grace period of RCU unless they are told to expect it.
+// Creating a VM moves threads between cgroups, which waits for a grace period of RCU unless they
+// are told to expect it.
 void ExamineCgroups(const HostPaths& paths, std::vector<Finding>& findings) {
   const auto mounts = ReadText(paths, "/proc/self/mountinfo");
   if (!mounts) return;
@@ -58,22 +61,23 @@ void ExamineCgroups(const HostPaths& paths, std::vector<Finding>& findings) {
     begin = end + 1;
     if (line.find(" - cgroup2 ") == std::string_view::npos) continue;
     if (line.find("favordynmods") != std::string_view::npos) continue;
-    findings.push_back(
-        {Weight::kNote,
-         "cgroup2 is mounted without favordynmods: a VM created inside a cgroup may take up to 27 ms more.",
-         "mount -o remount,favordynmods /sys/fs/cgroup (Linux 6.0 or later)"});
+    findings.push_back({Weight::kNote,
+                        "cgroup2 is mounted without favordynmods: a VM created inside a cgroup may "
+                        "take up to 27 ms more.",
+                        "mount -o remount,favordynmods /sys/fs/cgroup (Linux 6.0 or later)"});
     return;
   }
 }
 
 void ExamineOvercommit(const HostPaths& paths, std::vector<Finding>& findings) {
-  // Guest memory is reserved by none but touched pages, which strict accounting does not know (proc(5)).
+  // Guest memory is reserved by none but touched pages, which strict accounting does not know
+  // (proc(5)).
   constexpr std::string_view kStrict = "2";
   if (ReadText(paths, "/proc/sys/vm/overcommit_memory") == kStrict) {
-    findings.push_back(
-        {Weight::kNote,
-         "vm.overcommit_memory is 2: every VM counts with all of its memory, touched or not, and large ones are refused.",
-         "sysctl vm.overcommit_memory=0"});
+    findings.push_back({Weight::kNote,
+                        "vm.overcommit_memory is 2: every VM counts with all of its memory, "
+                        "touched or not, and large ones are refused.",
+                        "sysctl vm.overcommit_memory=0"});
   }
   rlimit limit{};
   if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
@@ -88,12 +92,14 @@ void ExamineOpenFiles(std::vector<Finding>& findings) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   if (limit.rlim_cur >= kComfortableOpenFiles) {
-    findings.push_back({Weight::kGood, absl::StrCat("A process may have ", limit.rlim_cur, " files open."), ""});
+    findings.push_back(
+        {Weight::kGood, absl::StrCat("A process may have ", limit.rlim_cur, " files open."), ""});
     return;
   }
-  findings.push_back(
-      {Weight::kNote, absl::StrCat("A process may have only ", limit.rlim_cur, " files open: VMs with many disks fail."),
-       absl::StrCat("ulimit -n ", kComfortableOpenFiles)});
+  findings.push_back({Weight::kNote,
+                      absl::StrCat("A process may have only ", limit.rlim_cur,
+                                   " files open: VMs with many disks fail."),
+                      absl::StrCat("ulimit -n ", kComfortableOpenFiles)});
 }
 
 void ExamineProgram(std::vector<Finding>& findings) {

@@ -4,6 +4,8 @@
 #include <sys/ioctl.h>
 
 #include <array>
+#include <string>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "api/cli/open_file.h"
@@ -16,11 +18,15 @@ namespace {
 
 using Weight = Finding::Weight;
 
+// close_range(2) with CLOSE_RANGE_CLOEXEC is the youngest call that Mayfly makes.
+constexpr std::string_view kNewerKernel = "Use Linux 5.11 or later.";
+
 struct Capability {
   int number;
   std::string_view name;
 };
-// What the VMM cannot do without (Documentation/virt/kvm/api.rst, section 4.4 and the capability of each call).
+// What the VMM cannot do without (Documentation/virt/kvm/api.rst, section 4.4 and the capability of
+// each call).
 constexpr std::array kNeeded = {
     Capability{KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP"},
     Capability{KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY"},
@@ -33,8 +39,9 @@ constexpr std::array kNeeded = {
 [[nodiscard]] Finding ExamineVersion(int kvm) {
   const int version = ::ioctl(kvm, KVM_GET_API_VERSION, 0);
   if (version == KVM_API_VERSION) return {Weight::kGood, "KVM is there and may be used.", ""};
-  return {Weight::kFault, absl::StrCat("KVM speaks version ", version, " of its API, not ", KVM_API_VERSION, "."),
-          "Use a kernel of this decade."};
+  return {Weight::kFault,
+          absl::StrCat("KVM speaks version ", version, " of its API, not ", KVM_API_VERSION, "."),
+          std::string(kNewerKernel)};
 }
 
 [[nodiscard]] Finding ExamineCapabilities(int kvm) {
@@ -44,22 +51,29 @@ constexpr std::array kNeeded = {
     absl::StrAppend(&missing, missing.empty() ? "" : ", ", ToAbsl(capability.name));
   }
   if (missing.empty()) return {Weight::kGood, "KVM has all that the VMM needs.", ""};
-  return {Weight::kFault, absl::StrCat("KVM lacks ", missing, "."), "Use a newer kernel (5.10 or later)."};
+  return {Weight::kFault, absl::StrCat("KVM lacks ", missing, "."), std::string(kNewerKernel)};
 }
 
 [[nodiscard]] Finding ExamineKind(int kvm) {
   const absl::StatusOr<vmm::CpuProfile> profile = vmm::CpuProfile::Probe(kvm);
   if (!profile.ok()) {
-    return {Weight::kFault, absl::StrCat("KVM does not say what CPUs it offers: ", profile.status().message(), "."),
-            "Use a newer kernel (5.10 or later)."};
+    return {Weight::kFault,
+            absl::StrCat("KVM does not say what CPUs it offers: ", profile.status().message(), "."),
+            std::string(kNewerKernel)};
   }
   if (profile->kind == vmm::KvmKind::kHardware) {
-    return {Weight::kGood, "The CPU runs guests itself (VMX or SVM): Linux guests and unikernels run at full speed.", ""};
+    return {
+        Weight::kGood,
+        "The CPU runs guests itself (VMX or SVM): Linux guests and unikernels run at full speed.",
+        ""};
   }
   return {Weight::kNote,
-          "KVM runs in software here (neither VMX nor SVM): unikernels made with images/unikernel run, their payload at "
-          "full speed, but Linux kernels, whose privileged code is emulated instruction by instruction, do not boot.",
-          "For Linux guests use a machine with VMX or SVM, or have nested virtualization turned on outside."};
+          "KVM runs in software here (neither VMX nor SVM): unikernels made with images/unikernel "
+          "run, their payload at "
+          "full speed, but Linux kernels, whose privileged code is emulated instruction by "
+          "instruction, do not boot.",
+          "For Linux guests use a machine with VMX or SVM, or have nested virtualization turned on "
+          "outside."};
 }
 
 }  // namespace

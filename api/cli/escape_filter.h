@@ -6,8 +6,8 @@
 
 namespace mayfly::cli {
 
-// Finds the user's way out among the keys meant for the guest: Ctrl-] and then q. Ctrl-] twice is one for the guest;
-// before any other key it is passed on with it.
+// Finds the user's way out among the keys meant for the guest: Ctrl-] and then q. Ctrl-] twice is
+// one for the guest; before any other key it is passed on with it.
 class EscapeFilter final {
  public:
   static constexpr std::byte kEscape{0x1d};  // Ctrl-]

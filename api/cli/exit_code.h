@@ -9,16 +9,16 @@ namespace mayfly::cli {
 enum class ExitCode : int {
   kSuccess = 0,
   kDoctorFindsFault = 1,
-  kUsage = 2,           // a bad command or specification
-  kTimeout = 124,       // as timeout(1)
-  kFailure = 125,       // the VMM or the host, not the guest
-  kHangup = 129,        // 128 + SIGHUP
-  kInterrupted = 130,   // 128 + SIGINT
-  kQuit = 131,          // 128 + SIGQUIT
-  kGuestPanic = 134,    // 128 + SIGABRT
-  kTripleFault = 139,   // 128 + SIGSEGV
-  kBrokenPipe = 141,    // 128 + SIGPIPE
-  kTerminated = 143,    // 128 + SIGTERM
+  kUsage = 2,          // a bad command or specification
+  kTimeout = 124,      // as timeout(1)
+  kFailure = 125,      // the VMM or the host, not the guest
+  kHangup = 129,       // 128 + SIGHUP
+  kInterrupted = 130,  // 128 + SIGINT
+  kQuit = 131,         // 128 + SIGQUIT
+  kGuestPanic = 134,   // 128 + SIGABRT
+  kTripleFault = 139,  // 128 + SIGSEGV
+  kBrokenPipe = 141,   // 128 + SIGPIPE
+  kTerminated = 143,   // 128 + SIGTERM
 };
 
 // For `main`: what the guest's end makes of the command. A status byte is the code itself.

@@ -8,7 +8,9 @@
 namespace mayfly::cli {
 namespace {
 
-int CodeOf(vmm::ExitReason reason) { return ExitCodeOf(vmm::ExitStatus{.reason = reason, .detail = {}}); }
+int CodeOf(vmm::ExitReason reason) {
+  return ExitCodeOf(vmm::ExitStatus{.reason = reason, .detail = {}});
+}
 
 TEST(ExitCode, AStatusIsItself) {
   for (const uint8_t status : std::to_array<uint8_t>({0, 1, 42, 255})) {

@@ -12,8 +12,8 @@
 
 namespace mayfly::cli {
 
-// Our standard input, carried to the guest as fast as the guest takes it. It is shared with others and stays in the mode
-// it is in.
+// Our standard input, carried to the guest as fast as the guest takes it. It is shared with others
+// and stays in the mode it is in.
 //
 // Threading: the event loop's.
 class InputSource final {
@@ -42,7 +42,8 @@ class InputSource final {
   int fd_;
   Escape escape_;
   kj::UnixEventPort& port_;
-  std::optional<kj::UnixEventPort::FdObserver> observer_;  // made when there is first nothing to read
+  std::optional<kj::UnixEventPort::FdObserver>
+      observer_;  // made when there is first nothing to read
   EscapeFilter filter_;
   std::array<std::byte, kChunkBytes> chunk_;
   std::vector<std::byte> for_guest_;

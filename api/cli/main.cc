@@ -22,8 +22,8 @@
 namespace mayfly::cli {
 namespace {
 
-// A standard stream that our caller has closed would be the number of the next file opened, and the guest's console
-// would end up in its own kernel.
+// A standard stream that our caller has closed would be the number of the next file opened, and the
+// guest's console would end up in its own kernel.
 void OccupyStandardFds() {
   std::array<pollfd, 3> standard{};
   for (int fd = 0; fd < 3; ++fd) standard.at(static_cast<size_t>(fd)).fd = fd;

@@ -47,9 +47,9 @@ constexpr int kAlways = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 [[nodiscard]] absl::Status CannotOpen(std::string_view role, const std::string& path,
                                       std::string_view purpose, int error,
                                       std::string_view remedy) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(ToAbsl(role), " ", path, " cannot be opened", ToAbsl(purpose), ": ",
-                   std::strerror(error), remedy.empty() ? "" : "; ", ToAbsl(remedy)));
+  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(role), " ", path, " cannot be opened",
+                                                 ToAbsl(purpose), ": ", std::strerror(error),
+                                                 remedy.empty() ? "" : "; ", ToAbsl(remedy)));
 }
 
 }  // namespace
@@ -61,11 +61,13 @@ absl::StatusOr<OwnedFd> OpenKvm(const std::string& path) {
   std::string_view remedy = "mayfly doctor tells more";
   if (error == ENOENT || error == ENODEV || error == ENXIO) {
     remedy =
-        "load the module kvm_intel or kvm_amd, or enable virtualization in the firmware or the outer hypervisor; mayfly doctor "
+        "load the module kvm_intel or kvm_amd, or enable virtualization in the firmware or the "
+        "outer hypervisor; mayfly doctor "
         "tells more";
   } else if (error == EACCES || error == EPERM) {
     remedy =
-        "join the group kvm (sudo usermod -aG kvm \"$USER\", then log in again); mayfly doctor tells more";
+        "join the group kvm (sudo usermod -aG kvm \"$USER\", then log in again); mayfly doctor "
+        "tells more";
   }
   return absl::UnavailableError(absl::StrCat("KVM cannot be used: opening ", path, ": ",
                                              std::strerror(error), "; ", ToAbsl(remedy)));

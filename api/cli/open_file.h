@@ -9,8 +9,9 @@
 
 namespace mayfly::cli {
 
-// Opening what a VM is made of, here, on the user's side, with the user's rights. Errors say which file it was, what was
-// wrong and what to do: InvalidArgument for files of the user's, others for /dev/kvm.
+// Opening what a VM is made of, here, on the user's side, with the user's rights. Errors say which
+// file it was, what was wrong and what to do: InvalidArgument for files of the user's, others for
+// /dev/kvm.
 
 [[nodiscard]] absl::StatusOr<OwnedFd> OpenKvm(const std::string& path = "/dev/kvm");
 // `role`: what the file is to be, such as "kernel".

@@ -15,9 +15,9 @@
 namespace mayfly::cli {
 namespace {
 
-// A terminal whose reader stalls can block a write although poll() has said that there is room, for not all of it may
-// fit. An open file description of our own can be non-blocking. Where it is not to be had (another user's terminal after
-// su), the shared one has to do.
+// A terminal whose reader stalls can block a write although poll() has said that there is room, for
+// not all of it may fit. An open file description of our own can be non-blocking. Where it is not
+// to be had (another user's terminal after su), the shared one has to do.
 [[nodiscard]] OwnedFd ReopenTerminal(int fd) {
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
   return OwnedFd(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
@@ -60,10 +60,9 @@ std::optional<size_t> OutputSink::TryWriteToPipe(std::span<const std::byte> byte
 
 std::optional<size_t> OutputSink::TryWrite(std::span<const std::byte> bytes) {
   if (kind_ == Kind::kPipe) return TryWriteToPipe(bytes);
-  const ssize_t written =
-      kind_ == Kind::kSocket
-          ? ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
-          : ::write(fd_, bytes.data(), bytes.size());
+  const ssize_t written = kind_ == Kind::kSocket
+                              ? ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                              : ::write(fd_, bytes.data(), bytes.size());
   return written < 0 ? std::nullopt : std::optional(static_cast<size_t>(written));
 }
 

@@ -10,8 +10,9 @@
 
 namespace mayfly::cli {
 
-// Our standard output, which others share: never put into non-blocking mode (that would be theirs, too), and yet it never
-// blocks us, so that signals and the guest's input are served while nobody reads.
+// Our standard output, which others share: never put into non-blocking mode (that would be theirs,
+// too), and yet it never blocks us, so that signals and the guest's input are served while nobody
+// reads.
 //
 // Threading: the event loop's.
 class OutputSink final {
@@ -20,7 +21,8 @@ class OutputSink final {
   OutputSink(int fd, kj::UnixEventPort& port);
   KJ_DISALLOW_COPY(OutputSink);
 
-  // Fulfilled when all of `bytes`, which must live until then, have been written, or will never be. One at a time.
+  // Fulfilled when all of `bytes`, which must live until then, have been written, or will never be.
+  // One at a time.
   [[nodiscard]] kj::Promise<void> Write(std::span<const std::byte> bytes);
   // Fulfilled with errno's value when writing has failed: what follows is dropped. Once.
   [[nodiscard]] kj::Promise<int> WhenFailed() { return kj::mv(failed_); }
@@ -29,9 +31,9 @@ class OutputSink final {
 
  private:
   enum class Kind {
-    kNeverStalls,   // files: written as they are
-    kPipe,          // and terminals: asked before each write whether there is room
-    kSocket,        // written with MSG_DONTWAIT
+    kNeverStalls,  // files: written as they are
+    kPipe,         // and terminals: asked before each write whether there is room
+    kSocket,       // written with MSG_DONTWAIT
   };
 
   [[nodiscard]] static Kind KindOf(int fd);

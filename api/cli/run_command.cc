@@ -108,8 +108,9 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
       return Fail(status);
     }
   }
-  // Nothing is left to do but to free memory, which the kernel does faster. The VMM notices that its client is gone, and
-  // ends by itself: the kernel takes some 15 ms to free a VM, and nobody waits for it.
+  // Nothing is left to do but to free memory, which the kernel does faster. The VMM notices that
+  // its client is gone, and ends by itself: the kernel takes some 15 ms to free a VM, and nobody
+  // waits for it.
   ::_exit(outcome.exit_code);
 }
 

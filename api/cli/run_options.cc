@@ -8,14 +8,16 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "api/cli/init_word.h"
 #include "api/cli/units.h"
 #include "base/status.h"
 
 namespace mayfly::cli {
 namespace {
 
-// Console on the serial port; a reboot or panic ends the VM (reboot=k: through the keyboard controller, which is there;
-// panic=-1: at once); and a quiet kernel starts faster, since every character on the serial line is an exit.
+// Console on the serial port; a reboot or panic ends the VM (reboot=k: through the keyboard
+// controller, which is there; panic=-1: at once); and a quiet kernel starts faster, since every
+// character on the serial line is an exit.
 constexpr std::string_view kDefaultCommandLine = "console=ttyS0 reboot=k panic=-1 quiet";
 // What Linux hands on to init untouched.
 constexpr std::string_view kInitArguments = " -- ";
@@ -62,7 +64,8 @@ constexpr char kShortOptions[] = "+:h";
   uint16_t value = 0;  // as wide as the API's
   const auto [rest, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || rest != end || value == 0) {
-    return Bad("--cpus", absl::StrCat("\"", ToAbsl(text), "\" is not a number of CPUs; give 1 or more"));
+    return Bad("--cpus",
+               absl::StrCat("\"", ToAbsl(text), "\" is not a number of CPUs; give 1 or more"));
   }
   cpus = value;
   return absl::OkStatus();
@@ -91,7 +94,8 @@ constexpr char kShortOptions[] = "+:h";
   } else if (text.ends_with(kReadWrite)) {
     text.remove_suffix(kReadWrite.size());
   }
-  if (text.empty()) return Bad("--disk", "a file is needed, as in --disk root.img or --disk root.img,ro");
+  if (text.empty())
+    return Bad("--disk", "a file is needed, as in --disk root.img or --disk root.img,ro");
   disk.path = text;
   disks.push_back(std::move(disk));
   return absl::OkStatus();
@@ -136,7 +140,8 @@ constexpr char kShortOptions[] = "+:h";
     case Option::kTimeout: {
       const auto duration = ParseDuration(value);
       if (!duration.ok()) return Annotate(duration.status(), "--timeout");
-      if (*duration == Nanoseconds::zero()) return Bad("--timeout", "it must be longer than nothing");
+      if (*duration == Nanoseconds::zero())
+        return Bad("--timeout", "it must be longer than nothing");
       options.timeout = *duration;
       return absl::OkStatus();
     }
@@ -156,8 +161,7 @@ constexpr char kShortOptions[] = "+:h";
   const int count = static_cast<int>(words.size()) - 1;
   while (true) {
     const int before = optind == 0 ? 1 : optind;
-    const int found =
-        ::getopt_long(count, words.data(), kShortOptions, kOptions.data(), nullptr);
+    const int found = ::getopt_long(count, words.data(), kShortOptions, kOptions.data(), nullptr);
     if (found == -1) {
       const bool separated = optind == before + 1;  // it consumed a "--"
       if (!separated && optind < count) {
@@ -193,7 +197,7 @@ absl::StatusOr<RunOptions> ParseRunOptions(std::span<char* const> arguments) {
   }
   std::string_view separator = kInitArguments;
   for (size_t index = static_cast<size_t>(rest); index + 1 < words.size(); ++index) {
-    absl::StrAppend(&options.command_line, ToAbsl(separator), words[index]);
+    absl::StrAppend(&options.command_line, ToAbsl(separator), QuoteInitWord(words[index]));
     separator = " ";
   }
   return options;

@@ -71,6 +71,8 @@ TEST(RunOptions, WordsBehindTheDashesGoToInit) {
   EXPECT_EQ(Parse({"--kernel", "k", "--cmdline", "a b", "--", "--kernel", "x"})->command_line,
             "a b -- --kernel x");
   EXPECT_EQ(Parse({"--kernel", "k", "--cmdline", "a", "--"})->command_line, "a");
+  EXPECT_EQ(Parse({"--kernel", "k", "--cmdline", "a", "--", "sh", "-c", "exit 7"})->command_line,
+            "a -- sh -c \"exit 7\"");
 }
 
 TEST(RunOptions, DashesAsAValueSeparateNothing) {

@@ -14,7 +14,8 @@
 namespace mayfly::cli {
 namespace {
 
-// How long a VM may take to bring its disks to rest when it is ended from here; its process is killed after that.
+// How long a VM may take to bring its disks to rest when it is ended from here; its process is
+// killed after that.
 constexpr auto kPatience = 2 * kj::SECONDS;
 
 struct EndingSignal {
@@ -80,15 +81,14 @@ RunOutcome RunSession::Run(api::MachineSpec spec) {
 }
 
 kj::Promise<absl::StatusOr<vmm::ExitStatus>> RunSession::AwaitEnd() {
-  auto ended = machine_->WhenEnded().then(
-      [this](absl::StatusOr<vmm::ExitStatus> status)
-          -> kj::Promise<absl::StatusOr<vmm::ExitStatus>> {
-        if (!status.ok() || forced_) return status;
-        // The guest's last words may still wait for our reader.
-        return std::move(output_written_.promise).then([status = std::move(status)]() mutable {
-          return std::move(status);
-        });
-      });
+  auto ended = machine_->WhenEnded().then([this](absl::StatusOr<vmm::ExitStatus> status)
+                                              -> kj::Promise<absl::StatusOr<vmm::ExitStatus>> {
+    if (!status.ok() || forced_) return status;
+    // The guest's last words may still wait for our reader.
+    return std::move(output_written_.promise).then([status = std::move(status)]() mutable {
+      return std::move(status);
+    });
+  });
   auto given_up = given_up_.promise.then(
       []() -> absl::StatusOr<vmm::ExitStatus> { return absl::CancelledError("given up"); });
   return ended.exclusiveJoin(std::move(given_up));
@@ -123,9 +123,9 @@ void RunSession::WatchOutput() {
   tasks_.add(sink_.WhenFailed().then([this](int error) {
     if (error == EPIPE) return EndVm(ExitCode::kBrokenPipe, "");
     EndVm(ExitCode::kFailure,
-          absl::StrCat("the guest's console cannot be written to standard output: ",
-                       std::strerror(error),
-                       error == ENOSPC ? "; make room and run it again" : "", "; the VM was ended"));
+          absl::StrCat(
+              "the guest's console cannot be written to standard output: ", std::strerror(error),
+              error == ENOSPC ? "; make room and run it again" : "", "; the VM was ended"));
   }));
 }
 
@@ -142,9 +142,8 @@ void RunSession::EndVm(ExitCode code, std::string complaint) {
   forced_ = RunOutcome{static_cast<int>(code), std::move(complaint)};
   sink_.Abandon();
   machine_->Kill();
-  tasks_.add(io_.provider->getTimer().afterDelay(kPatience).then([this] {
-    given_up_.fulfiller->fulfill();
-  }));
+  tasks_.add(io_.provider->getTimer().afterDelay(kPatience).then(
+      [this] { given_up_.fulfiller->fulfill(); }));
 }
 
 RunOutcome RunSession::Judge(const absl::StatusOr<vmm::ExitStatus>& status) const {

@@ -23,8 +23,9 @@ struct RunOutcome {
   std::string complaint;  // for the user; empty where there is nothing to say
 };
 
-// One VM between the user's standard streams and signals: carries bytes both ways until the VM ends, or has to end because
-// a signal came, the user typed the escape, or standard output cannot be written.
+// One VM between the user's standard streams and signals: carries bytes both ways until the VM
+// ends, or has to end because a signal came, the user typed the escape, or standard output cannot
+// be written.
 //
 // Threading: the event loop's.
 class RunSession final : private kj::TaskSet::ErrorHandler {

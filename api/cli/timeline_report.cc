@@ -68,12 +68,10 @@ std::string FormatTimelineTable(const std::vector<TimelineRow>& rows) {
 }
 
 std::string DrawTimeline(const std::vector<TimelineRow>& rows) {
-  const double total =
-      rows.empty() ? 0 : Microseconds(rows.back().since_first).count();
+  const double total = rows.empty() ? 0 : Microseconds(rows.back().since_first).count();
   const double pixels_per_us = total > 0 ? kBarsWidth / total : 0;
   const double width = 2 * kMargin + kNameWidth + kBarsWidth + kNumbersWidth;
-  const double height =
-      2 * kMargin + kTitleHeight + kRowHeight * static_cast<double>(rows.size());
+  const double height = 2 * kMargin + kTitleHeight + kRowHeight * static_cast<double>(rows.size());
   std::string svg = absl::StrFormat(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f "
       "%.0f\" font-family=\"sans-serif\" font-size=\"12\">\n"

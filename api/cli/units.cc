@@ -25,10 +25,10 @@ constexpr uint64_t kGibi = uint64_t{1} << 30;
 constexpr uint64_t kTebi = uint64_t{1} << 40;
 
 constexpr std::array kSizeUnits = {
-    Unit{"", 1},         Unit{"b", 1},       Unit{"k", kKibi},   Unit{"kb", kKibi},
-    Unit{"kib", kKibi},  Unit{"m", kMebi},   Unit{"mb", kMebi},  Unit{"mib", kMebi},
-    Unit{"g", kGibi},    Unit{"gb", kGibi},  Unit{"gib", kGibi}, Unit{"t", kTebi},
-    Unit{"tb", kTebi},   Unit{"tib", kTebi},
+    Unit{"", 1},        Unit{"b", 1},       Unit{"k", kKibi},   Unit{"kb", kKibi},
+    Unit{"kib", kKibi}, Unit{"m", kMebi},   Unit{"mb", kMebi},  Unit{"mib", kMebi},
+    Unit{"g", kGibi},   Unit{"gb", kGibi},  Unit{"gib", kGibi}, Unit{"t", kTebi},
+    Unit{"tb", kTebi},  Unit{"tib", kTebi},
 };
 
 constexpr uint64_t kMicrosecond = 1000;
@@ -36,9 +36,8 @@ constexpr uint64_t kMillisecond = 1000 * kMicrosecond;
 constexpr uint64_t kSecond = 1000 * kMillisecond;
 
 constexpr std::array kTimeUnits = {
-    Unit{"", kSecond},         Unit{"ns", 1},
-    Unit{"us", kMicrosecond},  Unit{"ms", kMillisecond},
-    Unit{"s", kSecond},        Unit{"m", 60 * kSecond},
+    Unit{"", kSecond},         Unit{"ns", 1},      Unit{"us", kMicrosecond},
+    Unit{"ms", kMillisecond},  Unit{"s", kSecond}, Unit{"m", 60 * kSecond},
     Unit{"h", 3600 * kSecond},
 };
 
@@ -68,8 +67,7 @@ struct Quantity {
   }
   double number = 0;
   const char* const end = text.data() + text.size();
-  const auto [rest, error] =
-      std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
   if (error != std::errc()) return std::nullopt;
   return Quantity{number, {rest, static_cast<size_t>(end - rest)}};
 }
@@ -102,11 +100,11 @@ absl::StatusOr<Nanoseconds> ParseDuration(std::string_view text) {
   const std::optional<Quantity> quantity = Split(text);
   const auto unit = quantity ? UnitValue(kTimeUnits, quantity->unit) : std::nullopt;
   if (!unit) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "\"", ToAbsl(text), "\" is not a duration; write it like 500ms, 10s or 2m"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", ToAbsl(text), "\" is not a duration; write it like 500ms, 10s or 2m"));
   }
-  const auto nanoseconds = Scale(quantity->number, *unit,
-                                 static_cast<uint64_t>(Nanoseconds::max().count()));
+  const auto nanoseconds =
+      Scale(quantity->number, *unit, static_cast<uint64_t>(Nanoseconds::max().count()));
   if (!nanoseconds) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", ToAbsl(text), "\" is more than 292 years"));

@@ -32,13 +32,14 @@ constexpr uint32_t kMaxEntries = 256;
 constexpr std::array<char, 8> kMagic = {'m', 'a', 'y', 'f', 'l', 'y', 'C', 'P'};
 constexpr uint32_t kFormat = 1;
 
-// For which host the file answers. Reloading the KVM module (with other options, perhaps) makes a new device node.
+// For which host the file answers. Reloading the KVM module (with other options, perhaps) makes a
+// new device node.
 struct HostIdentity {
   std::array<char, 36> boot_id{};  // a UUID's text
   uint32_t unused = 0;
   uint64_t device = 0;  // of /dev/kvm: where the node is,
   uint64_t inode = 0;
-  uint64_t number = 0;  // what it stands for,
+  uint64_t number = 0;          // what it stands for,
   int64_t changed_seconds = 0;  // and since when
   int64_t changed_nanoseconds = 0;
   friend bool operator==(const HostIdentity&, const HostIdentity&) = default;
@@ -169,8 +170,7 @@ absl::Status CpuProfileCache::Store(int kvm, const vmm::CpuProfile& profile) con
   ::mkdir(directory_.c_str(), kPrivateDirectory);
   // Of its own name until it is whole: a reader, or another writer, never sees a part.
   const std::string draft = absl::StrCat(path(), ".", ::getpid());
-  const OwnedFd file(
-      ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kPrivateFile));
+  const OwnedFd file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kPrivateFile));
   if (!file.valid()) return ErrnoStatus(absl::StrCat("creating ", draft));
   absl::Status status = WriteFully(file.get(), 0, std::as_bytes(std::span(&header, 1)));
   status.Update(WriteFully(file.get(), sizeof(header), entries));

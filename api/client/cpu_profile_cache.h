@@ -9,17 +9,18 @@
 
 namespace mayfly::api {
 
-// Keeps this host's CpuProfile in a file of the user's, from one command to the next: asking KVM takes about a millisecond
-// where the host is itself virtual, reading the file some microseconds.
+// Keeps this host's CpuProfile in a file of the user's, from one command to the next: asking KVM
+// takes about a millisecond where the host is itself virtual, reading the file some microseconds.
 //
-// The file answers for one boot and one /dev/kvm only, is checked when read, and is never needed: whatever is wrong with
-// it, KVM is asked, and the file replaced as a whole. Threading: none of its own; processes may share a directory.
+// The file answers for one boot and one /dev/kvm only, is checked when read, and is never needed:
+// whatever is wrong with it, KVM is asked, and the file replaced as a whole. Threading: none of its
+// own; processes may share a directory.
 class CpuProfileCache final {
  public:
   // `directory` is made, private to the user, when first written to. Empty: nothing is kept.
   explicit CpuProfileCache(std::string directory) : directory_(std::move(directory)) {}
-  // $XDG_RUNTIME_DIR/mayfly, otherwise $XDG_CACHE_HOME/mayfly, otherwise $HOME/.cache/mayfly; where none is set, nothing
-  // is kept.
+  // $XDG_RUNTIME_DIR/mayfly, otherwise $XDG_CACHE_HOME/mayfly, otherwise $HOME/.cache/mayfly; where
+  // none is set, nothing is kept.
   [[nodiscard]] static CpuProfileCache OfUser();
 
   // The profile, from the file or else from `kvm` (/dev/kvm). Errors: those of CpuProfile::Probe().

@@ -15,13 +15,14 @@ namespace mayfly::api {
 // Threading: the thread of the connection.
 class MachineClient final {
  public:
-  // Makes the VM, attaches `output` to its console and starts it: all in one go, nothing is waited for. What goes wrong
-  // is told by WhenEnded().
+  // Makes the VM, attaches `output` to its console and starts it: all in one go, nothing is waited
+  // for. What goes wrong is told by WhenEnded().
   [[nodiscard]] static MachineClient Launch(rpc::Vmm::Client vmm, MachineSpec spec,
                                             rpc::ByteStream::Client output);
 
-  // How the VM ended; `output` has received all that the guest wrote before it. Errors: InvalidArgument, OutOfRange and
-  // others of a bad spec or image; Unavailable when the VMM process has died. Once.
+  // How the VM ended; `output` has received all that the guest wrote before it. Errors:
+  // InvalidArgument, OutOfRange and others of a bad spec or image; Unavailable when the VMM process
+  // has died. Once.
   [[nodiscard]] kj::Promise<absl::StatusOr<vmm::ExitStatus>> WhenEnded() {
     return std::move(ended_);
   }

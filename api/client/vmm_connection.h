@@ -8,8 +8,9 @@
 
 namespace mayfly::api {
 
-// Cap'n Proto over a Unix socket to a VMM, with descriptors as capabilities. Calls can be made at once, before the VMM
-// reads its first: the socket keeps them. Dropping it closes the connection, and that ends the VM.
+// Cap'n Proto over a Unix socket to a VMM, with descriptors as capabilities. Calls can be made at
+// once, before the VMM reads its first: the socket keeps them. Dropping it closes the connection,
+// and that ends the VM.
 //
 // Threading: the thread of `io`.
 class VmmConnection final {
@@ -22,8 +23,8 @@ class VmmConnection final {
   [[nodiscard]] rpc::Vmm::Client vmm() { return rpc_.bootstrap().castAs<rpc::Vmm>(); }
 
  private:
-  // The VMM has no descriptors to send to us, and is not trusted to fill our table; but with a limit of none Cap'n Proto
-  // would not send ours either.
+  // The VMM has no descriptors to send to us, and is not trusted to fill our table; but with a
+  // limit of none Cap'n Proto would not send ours either.
   static constexpr unsigned kMaxFdsFromVmm = 1;
 
   kj::Own<kj::AsyncCapabilityStream> stream_;

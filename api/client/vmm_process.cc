@@ -72,8 +72,11 @@ absl::StatusOr<OwnedFd> VmmProcess::FindProgram() {
   MAYFLY_ASSIGN_OR_RETURN(const std::string path, ProgramPath());
   OwnedFd program(::open(path.c_str(), O_PATH | O_CLOEXEC));
   if (!program.valid()) {
-    return Annotate(ErrnoStatus(absl::StrCat("opening the VMM program ", path)),
-                    "install mayfly-vmm beside mayfly, or name it in $MAYFLY_VMM");
+    const absl::Status error = ErrnoStatus(absl::StrCat("opening the VMM program ", path));
+    return absl::Status(
+        error.code(),
+        absl::StrCat(error.message(), "; install mayfly-vmm beside this program, or name it in $",
+                     kProgramVariable));
   }
   return program;
 }
@@ -84,8 +87,9 @@ absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program) {
   jailer::SpawnOptions options;
   options.program = program;
   options.arguments = {kProgramName, "--socket-fd", std::to_string(kSocketTarget)};
-  // Our own standard output must not be there: whoever reads it would wait for the end of the VMM process, which
-  // outlives the VM by the kernel's teardown. 0 and 1 are taken all the same, lest another file gets these numbers.
+  // Our own standard output must not be there: whoever reads it would wait for the end of the VMM
+  // process, which outlives the VM by the kernel's teardown. 0 and 1 are taken all the same, lest
+  // another file gets these numbers.
   const int words_end = words.theirs.get();
   options.fds = {{.source = words_end, .target = STDIN_FILENO},
                  {.source = words_end, .target = STDOUT_FILENO},
@@ -104,14 +108,13 @@ std::string VmmProcess::DescribeDeath() const {
   pollfd ended{.fd = process_.pidfd(), .events = POLLIN, .revents = 0};
   if (::poll(&ended, 1, kGraceMilliseconds) == 0) process_.Kill();
   const absl::StatusOr<jailer::ProcessEnd> end = process_.Wait();
-  std::string text = absl::StrCat(
-      kProgramName, " (process ", process_.pid(), ") ",
-      end.ok() ? Describe(*end) : std::string(end.status().message()));
+  std::string text = absl::StrCat(kProgramName, " (process ", process_.pid(), ") ",
+                                  end.ok() ? Describe(*end) : std::string(end.status().message()));
   std::array<char, kMaxLastWords> words{};
   const ssize_t length = ::read(last_words_.get(), words.data(), words.size());
   if (length > 0) {
-    absl::StrAppend(&text, "; it said: ",
-                    absl::string_view(words.data(), static_cast<size_t>(length)));
+    absl::StrAppend(&text,
+                    "; it said: ", absl::string_view(words.data(), static_cast<size_t>(length)));
   }
   while (text.ends_with('\n')) text.pop_back();
   return text;

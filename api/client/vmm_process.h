@@ -8,16 +8,18 @@
 
 namespace mayfly::api {
 
-// A mayfly-vmm process of ours, not yet (or no longer) spoken to: connect VmmConnection to its socket.
+// A mayfly-vmm process of ours, not yet (or no longer) spoken to: connect VmmConnection to its
+// socket.
 //
-// The process ends with the thread that started it, and when its socket is closed; dropping this object does neither.
-// Movable between threads.
+// The process ends with the thread that started it, and when its socket is closed; dropping this
+// object does neither. Movable between threads.
 class [[nodiscard]] VmmProcess final {
  public:
   // The program: $MAYFLY_VMM where it is set, otherwise `mayfly-vmm` beside the running program.
   // Errors: NotFound and others, naming the path.
   [[nodiscard]] static absl::StatusOr<OwnedFd> FindProgram();
-  // Starts `program` (an open mayfly-vmm). It holds its socket and a pipe for its last words, and nothing else of ours.
+  // Starts `program` (an open mayfly-vmm). It holds its socket and a pipe for its last words, and
+  // nothing else of ours.
   [[nodiscard]] static absl::StatusOr<VmmProcess> Spawn(int program);
   // Both.
   [[nodiscard]] static absl::StatusOr<VmmProcess> Spawn();
@@ -25,8 +27,8 @@ class [[nodiscard]] VmmProcess final {
   // Our end of the socket pair, non-blocking. Once.
   [[nodiscard]] OwnedFd TakeSocket() { return std::move(socket_); }
   [[nodiscard]] const jailer::ChildProcess& process() const { return process_; }
-  // For when its socket was closed unexpectedly: how the process ended and what it said, as a sentence. Ends it first,
-  // should it still run.
+  // For when its socket was closed unexpectedly: how the process ended and what it said, as a
+  // sentence. Ends it first, should it still run.
   [[nodiscard]] std::string DescribeDeath() const;
 
  private:

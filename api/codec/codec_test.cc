@@ -1,4 +1,5 @@
-// What is encoded is decoded to the same; what cannot be decoded is refused by the name of its field.
+// What is encoded is decoded to the same; what cannot be decoded is refused by the name of its
+// field.
 
 #include <capnp/message.h>
 #include <fcntl.h>
@@ -35,9 +36,7 @@ class SpecTest : public ::testing::Test {
   // KJ's destructors may throw, GoogleTest's may not.
   ~SpecTest() noexcept override = default;
 
-  MachineSpec Decode() {
-    return std::move(*DecodeSpec(params_.asReader()).wait(io_.waitScope));
-  }
+  MachineSpec Decode() { return std::move(*DecodeSpec(params_.asReader()).wait(io_.waitScope)); }
 
   std::string ErrorOfDecoding() {
     std::string message;
@@ -70,8 +69,7 @@ TEST_F(SpecTest, ComesBackAsItWent) {
   machine.kvm = MakeFile();
   machine.cpus = 3;
   machine.memory_bytes = uint64_t{5} << 30;
-  machine.memory = {.backing = GuestMemory::Backing::kMemfd,
-                    .pages = GuestMemory::Pages::kHugeTlb};
+  machine.memory = {.backing = GuestMemory::Backing::kMemfd, .pages = GuestMemory::Pages::kHugeTlb};
   machine.kernel = {MakeFile(), "vmlinux"};
   machine.initrd = vmm::NamedFd{MakeFile(), "initrd.img"};
   machine.command_line = "console=ttyS0";

@@ -5,7 +5,8 @@
 
 namespace mayfly::api {
 
-// An open file as a capability: sent to the other side, it arrives there as a descriptor of its own.
+// An open file as a capability: sent to the other side, it arrives there as a descriptor of its
+// own.
 class FdFile final : public rpc::File::Server {
  public:
   explicit FdFile(OwnedFd fd) : fd_(std::move(fd)) {}

@@ -106,8 +106,7 @@ struct Decoding {
   return BadField("memoryBacking", "this VMM does not know it");
 }
 
-[[nodiscard]] absl::Status DecodeBootProtocol(rpc::BootProtocol protocol,
-                                              vmm::BootProtocol& into) {
+[[nodiscard]] absl::Status DecodeBootProtocol(rpc::BootProtocol protocol, vmm::BootProtocol& into) {
   switch (protocol) {
     case rpc::BootProtocol::AUTO:
       into = vmm::BootProtocol::kAuto;
@@ -151,21 +150,20 @@ struct Decoding {
     const auto reader = list[index];
     const std::string field = absl::StrCat("disks[", index, "]");
     vmm::DiskConfig& disk = disks[index];
-    MAYFLY_RETURN_IF_ERROR(DecodeFile(field + ".image", reader.getImage(), disk.image,
-                                      decoding.arrivals));
+    MAYFLY_RETURN_IF_ERROR(
+        DecodeFile(field + ".image", reader.getImage(), disk.image, decoding.arrivals));
     disk.access = reader.getReadOnly() ? vmm::DiskAccess::kReadOnly : vmm::DiskAccess::kReadWrite;
     disk.serial = FromText(reader.getSerial());
     if (disk.serial.size() > kMaxSerialBytes) {
-      return BadField(field + ".serial", absl::StrCat("it has ", disk.serial.size(),
-                                                      " bytes; at most ", kMaxSerialBytes,
-                                                      " can be shown to the guest"));
+      return BadField(field + ".serial",
+                      absl::StrCat("it has ", disk.serial.size(), " bytes; at most ",
+                                   kMaxSerialBytes, " can be shown to the guest"));
     }
   }
   return absl::OkStatus();
 }
 
-[[nodiscard]] absl::Status DecodeFields(rpc::Vmm::CreateParams::Reader params,
-                                        Decoding& decoding) {
+[[nodiscard]] absl::Status DecodeFields(rpc::Vmm::CreateParams::Reader params, Decoding& decoding) {
   const auto reader = params.getSpec();
   vmm::MachineConfig& machine = decoding.spec.machine;
   if (!params.hasKvm()) return BadField("kvm", "no file is given; send /dev/kvm, open read-write");
@@ -176,8 +174,8 @@ struct Decoding {
   MAYFLY_RETURN_IF_ERROR(
       DecodeFile("kernel", reader.getKernel(), machine.kernel, decoding.arrivals));
   if (reader.hasInitrd()) {
-    MAYFLY_RETURN_IF_ERROR(DecodeFile("initrd", reader.getInitrd(), machine.initrd.emplace(),
-                                      decoding.arrivals));
+    MAYFLY_RETURN_IF_ERROR(
+        DecodeFile("initrd", reader.getInitrd(), machine.initrd.emplace(), decoding.arrivals));
   }
   MAYFLY_RETURN_IF_ERROR(DecodeBootProtocol(reader.getBootProtocol(), machine.boot_protocol));
   MAYFLY_RETURN_IF_ERROR(DecodeMemory(reader.getMemoryBacking(), machine.memory));

@@ -15,15 +15,17 @@ struct MachineSpec {
   Nanoseconds timeout{0};  // from start to a forced end; 0: none
 };
 
-// The most descriptors that one call may carry: /dev/kvm, kernel, initrd, and more disks than a machine has slots for.
+// The most descriptors that one call may carry: /dev/kvm, kernel, initrd, and more disks than a
+// machine has slots for.
 inline constexpr unsigned kMaxFdsPerMessage = 64;
 
 // Fills the parameters of Vmm.create. The descriptors live on in the capabilities that are sent.
 void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params);
 
-// Takes the parameters of Vmm.create apart; each file capability is resolved to a descriptor of our own. Checks what the
-// schema cannot say; what a machine can be is for vmm::Machine to judge. `params` must live until the promise is settled.
-// Errors, as exceptions (see rpc_status.h): InvalidArgument naming the field.
+// Takes the parameters of Vmm.create apart; each file capability is resolved to a descriptor of our
+// own. Checks what the schema cannot say; what a machine can be is for vmm::Machine to judge.
+// `params` must live until the promise is settled. Errors, as exceptions (see rpc_status.h):
+// InvalidArgument naming the field.
 [[nodiscard]] kj::Promise<kj::Own<MachineSpec>> DecodeSpec(rpc::Vmm::CreateParams::Reader params);
 
 }  // namespace mayfly::api

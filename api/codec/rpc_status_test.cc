@@ -12,11 +12,10 @@ kj::Exception Thrown(kj::Exception::Type type, const char* text) {
 }
 
 TEST(RpcStatus, ComesBackAsItWent) {
-  for (const auto code :
-       {absl::StatusCode::kInvalidArgument, absl::StatusCode::kOutOfRange,
-        absl::StatusCode::kFailedPrecondition, absl::StatusCode::kResourceExhausted,
-        absl::StatusCode::kUnimplemented, absl::StatusCode::kInternal,
-        absl::StatusCode::kUnauthenticated}) {
+  for (const auto code : {absl::StatusCode::kInvalidArgument, absl::StatusCode::kOutOfRange,
+                          absl::StatusCode::kFailedPrecondition,
+                          absl::StatusCode::kResourceExhausted, absl::StatusCode::kUnimplemented,
+                          absl::StatusCode::kInternal, absl::StatusCode::kUnauthenticated}) {
     const absl::Status status(code, "kernel: vmlinux: it ends at byte 7: get a whole one");
     EXPECT_EQ(FromException(ToException(status)), status);
   }
@@ -28,9 +27,9 @@ TEST(RpcStatus, TheKindIsReadableOnTheWire) {
 }
 
 TEST(RpcStatus, PrefixesOfTheWireAreTakenOff) {
-  const absl::Status status = FromException(
-      Thrown(kj::Exception::Type::FAILED,
-             "remote exception: remote exception: OUT_OF_RANGE: memory: too much"));
+  const absl::Status status =
+      FromException(Thrown(kj::Exception::Type::FAILED,
+                           "remote exception: remote exception: OUT_OF_RANGE: memory: too much"));
   EXPECT_EQ(status, absl::OutOfRangeError("memory: too much"));
 }
 

@@ -11,8 +11,9 @@
 
 namespace mayfly::api {
 
-// Carries the guest's console output to one reader, as fast as that reader takes it: what is under way is bounded by the
-// flow control of Cap'n Proto's streams, what waits by the console's own buffer.
+// Carries the guest's console output to one reader, as fast as that reader takes it: what is under
+// way is bounded by the flow control of Cap'n Proto's streams, what waits by the console's own
+// buffer.
 //
 // Threading: the api thread's.
 class ConsolePump final {
@@ -23,8 +24,8 @@ class ConsolePump final {
 
   // Sends to `reader` from now on, in place of any reader before.
   void Attach(rpc::ByteStream::Client reader);
-  // The guest writes no more. The promise is fulfilled when the rest has been sent, and the stream ended; at once where
-  // nobody reads. A reader that is attached later still gets what is left.
+  // The guest writes no more. The promise is fulfilled when the rest has been sent, and the stream
+  // ended; at once where nobody reads. A reader that is attached later still gets what is left.
   [[nodiscard]] kj::Promise<void> Finish();
 
  private:
@@ -46,7 +47,7 @@ class ConsolePump final {
   vmm::Console& console_;
   kj::UnixEventPort::FdObserver observer_;
   std::array<std::byte, kChunkBytes> chunk_;
-  bool finished_ = false;     // the guest is
+  bool finished_ = false;  // the guest is
   bool has_reader_ = false;
   Moment finish_;
   Moment drained_;

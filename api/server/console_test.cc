@@ -155,7 +155,7 @@ class BrokenReader final : public rpc::ByteStream::Server {
  protected:
   kj::Promise<void> write(WriteContext) override {
     return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__,
-                           kj::heapString("gone"));
+                         kj::heapString("gone"));
   }
 };
 
@@ -198,11 +198,10 @@ TEST_F(ConsoleTest, ALaterWriterShutsOutTheEarlier) {
   const auto first = gate.Admit();
   const std::string text(2 * vmm::Console::kInputCapacity, 'k');
   absl::Status waiting;
-  auto write = gate.Write(first, std::as_bytes(std::span(text)))
-                   .catch_([&waiting](kj::Exception&& exception) {
-                     waiting = FromException(exception);
-                   })
-                   .eagerlyEvaluate(nullptr);
+  auto write =
+      gate.Write(first, std::as_bytes(std::span(text)))
+          .catch_([&waiting](kj::Exception&& exception) { waiting = FromException(exception); })
+          .eagerlyEvaluate(nullptr);
   Settle();
   const auto second = gate.Admit();
   Settle();

@@ -19,10 +19,9 @@ absl::StatusOr<kj::Own<HostedMachine>> HostedMachine::Create(MachineSpec spec,
                                                              kj::UnixEventPort& port) {
   MAYFLY_ASSIGN_OR_RETURN(EventFd event, EventFd::Create());
   auto exited = std::make_shared<EventFd>(std::move(event));
-  MAYFLY_ASSIGN_OR_RETURN(
-      std::unique_ptr<vmm::Machine> machine,
-      vmm::Machine::Create(std::move(spec.machine), std::move(timeline),
-                           [exited] { exited->Signal(); }));
+  MAYFLY_ASSIGN_OR_RETURN(std::unique_ptr<vmm::Machine> machine,
+                          vmm::Machine::Create(std::move(spec.machine), std::move(timeline),
+                                               [exited] { exited->Signal(); }));
   return kj::refcounted<HostedMachine>(Passkey(), std::move(machine), std::move(exited),
                                        spec.timeout, port);
 }
@@ -52,9 +51,8 @@ kj::Promise<void> HostedMachine::AwaitEnd() {
 
 kj::Promise<void> HostedMachine::EnforceTimeout() {
   return timer_.afterDelay(timeout_.count() * kj::NANOSECONDS).then([this] {
-    machine_->End(vmm::ExitReason::kTimeout,
-                  absl::StrCat("the VM was ended after its timeout of ",
-                               Milliseconds(timeout_).count(), " ms"));
+    machine_->End(vmm::ExitReason::kTimeout, absl::StrCat("the VM was ended after its timeout of ",
+                                                          Milliseconds(timeout_).count(), " ms"));
   });
 }
 
@@ -63,8 +61,7 @@ kj::Promise<void> HostedMachine::WhenReported() {
 }
 
 vmm::ExitStatus HostedMachine::exit_status() const {
-  return machine_->exit_status().value_or(
-      vmm::ExitStatus{.detail = "the VM has not ended yet"});
+  return machine_->exit_status().value_or(vmm::ExitStatus{.detail = "the VM has not ended yet"});
 }
 
 rpc::ByteStream::Client HostedMachine::AttachConsole(rpc::ByteStream::Client output) {

@@ -18,8 +18,9 @@
 
 namespace mayfly::api {
 
-// The process's one VM among the promises of the api thread: its end and its console become events of KJ's loop, its
-// timeout a timer of it. Capabilities for it (`Machine`, and narrower ones to come) are views of this object.
+// The process's one VM among the promises of the api thread: its end and its console become events
+// of KJ's loop, its timeout a timer of it. Capabilities for it (`Machine`, and narrower ones to
+// come) are views of this object.
 //
 // Threading: the api thread's.
 class HostedMachine final : public kj::Refcounted {
@@ -41,7 +42,8 @@ class HostedMachine final : public kj::Refcounted {
   void Kill(const std::string& why) { machine_->End(vmm::ExitReason::kKilled, why); }
   // Fulfilled once the VM has ended.
   [[nodiscard]] kj::Promise<void> WhenEnded() { return ended_.addBranch(); }
-  // Fulfilled once the VM has ended and the console's reader, where there is one, has been sent the rest.
+  // Fulfilled once the VM has ended and the console's reader, where there is one, has been sent the
+  // rest.
   [[nodiscard]] kj::Promise<void> WhenReported();
   // How it ended. For after one of the two above.
   [[nodiscard]] vmm::ExitStatus exit_status() const;

@@ -24,8 +24,7 @@ kj::Promise<void> InputGate::Write(Writer writer, std::span<const std::byte> byt
   const auto rest = bytes.subspan(console_.WriteInput(bytes));
   if (rest.empty()) return kj::READY_NOW;
   if (!room_) {
-    room_.emplace(port_, console_.input_room().fd(),
-                  kj::UnixEventPort::FdObserver::OBSERVE_READ);
+    room_.emplace(port_, console_.input_room().fd(), kj::UnixEventPort::FdObserver::OBSERVE_READ);
   }
   return waiting_.wrap(room_->whenBecomesReadable()).then([this, writer, rest] {
     return Write(writer, rest);

@@ -24,8 +24,8 @@ class InputGate final {
   KJ_DISALLOW_COPY(InputGate);
 
   [[nodiscard]] Writer Admit();
-  // Fulfilled when all of `bytes`, which must live until then, have been taken. Broken with FailedPrecondition when
-  // `writer` is not the last admitted, or stops to be. One call at a time.
+  // Fulfilled when all of `bytes`, which must live until then, have been taken. Broken with
+  // FailedPrecondition when `writer` is not the last admitted, or stops to be. One call at a time.
   [[nodiscard]] kj::Promise<void> Write(Writer writer, std::span<const std::byte> bytes);
 
  private:

@@ -1,5 +1,5 @@
-// mayfly-vmm: the VMM process of one VM. It opens no path: it is started with one end of a socket pair, and what it needs
-// arrives there.
+// mayfly-vmm: the VMM process of one VM. It opens no path: it is started with one end of a socket
+// pair, and what it needs arrives there.
 
 #include <capnp/rpc-twoparty.h>
 #include <kj/async-io.h>
@@ -31,7 +31,8 @@ constexpr std::string_view kHelp =
     "usage: mayfly-vmm --socket-fd N\n"
     "\n"
     "Runs one virtual machine for the process that started it, which holds the other end of the\n"
-    "Unix socket pair N and drives it with Cap'n Proto (api/mayfly.capnp, interface Vmm). Not meant\n"
+    "Unix socket pair N and drives it with Cap'n Proto (api/mayfly.capnp, interface Vmm). Not "
+    "meant\n"
     "to be started by hand: see `mayfly run`, and docs/api-client.md.\n"
     "\n"
     "  --socket-fd N  serve on the inherited file descriptor N\n"
@@ -63,8 +64,8 @@ void Print(FILE* stream, std::string_view text) {
 // Returns when the VM, where there is one, has ended and is nobody's any more.
 void Serve(int socket, std::shared_ptr<Timeline> timeline) {
   kj::AsyncIoContext io = kj::setupAsyncIo();
-  auto stream = io.lowLevelProvider->wrapUnixSocketFd(
-      socket, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP);
+  auto stream =
+      io.lowLevelProvider->wrapUnixSocketFd(socket, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP);
   auto slot = kj::refcounted<VmSlot>();
   capnp::TwoPartyVatNetwork network(*stream, kMaxFdsPerMessage, capnp::rpc::twoparty::Side::SERVER);
   auto rpc = capnp::makeRpcServer(
@@ -75,14 +76,14 @@ void Serve(int socket, std::shared_ptr<Timeline> timeline) {
     (*machine)->Kill("the VM's last client has gone");
     (*machine)->WhenEnded().wait(io.waitScope);
   }
-  // Freeing a VM can take the kernel 15 ms, and joining threads some more: the end of the process does both at once,
-  // and nobody waits for it.
+  // Freeing a VM can take the kernel 15 ms, and joining threads some more: the end of the process
+  // does both at once, and nobody waits for it.
   ::_exit(kSuccess);
 }
 
 [[nodiscard]] int Main(std::span<char* const> arguments) {
-  // One heap for all threads: they allocate next to nothing, and a heap each would cost every start a 128 MiB mapping
-  // per vCPU, cut to size by three more calls.
+  // One heap for all threads: they allocate next to nothing, and a heap each would cost every start
+  // a 128 MiB mapping per vCPU, cut to size by three more calls.
   ::mallopt(M_ARENA_MAX, 1);
   auto timeline = std::make_shared<Timeline>();
   timeline->Record(TimelineStep::kVmmEntered);

@@ -7,6 +7,7 @@
 #include <kj/async-io.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "api/client/machine_client.h"
@@ -158,21 +159,25 @@ TEST_F(VmmServerTest, OneVmToAProcess) {
   auto first = Create(Spec("halt"));
   ASSERT_TRUE(StatusOf(first.timelineRequest().send()).ok());
   auto second = Create(Spec("halt"));
-  EXPECT_EQ(StatusOf(second.startRequest().send()).code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(StatusOf(second.startRequest().send()).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(VmmServerTest, StartsOnce) {
   auto machine = Create(Spec("halt"));
   EXPECT_TRUE(StatusOf(machine.startRequest().send()).ok());
-  EXPECT_EQ(StatusOf(machine.startRequest().send()).code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(StatusOf(machine.startRequest().send()).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(VmmServerTest, CanBeKilledBeforeItsStart) {
+  auto machine = Create(Spec("halt"));
+  auto end = machine.waitRequest().send();
+  EXPECT_TRUE(StatusOf(machine.killRequest().send()).ok());
+  EXPECT_EQ(end.wait(io_.waitScope).getStatus().getReason(), rpc::ExitReason::KILLED);
 }
 
 TEST_F(VmmServerTest, AConsoleNeedsAStream) {
   auto machine = Create(Spec("halt"));
-  EXPECT_EQ(StatusOf(machine.consoleRequest().send()).code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(StatusOf(machine.consoleRequest().send()).code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(VmmServerTest, TheLastReleaseIsNoticed) {

@@ -1,4 +1,5 @@
-// Boots the guest named on the command line and shows its console: docs/api-client.md explains it line by line.
+// Boots the guest named on the command line and shows its console: docs/api-client.md explains it
+// line by line.
 #include <fcntl.h>
 #include <unistd.h>
 

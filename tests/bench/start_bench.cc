@@ -3,12 +3,14 @@
 // JSON lines, as ci/bench describes.
 #include <kj/async-io.h>
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,9 @@ constexpr int kDefaultRuns = 200;
 // Page cache, CPU profile cache, and the first-VM costs of the host.
 constexpr int kWarmUps = 3;
 constexpr int kMemoryRuns = 5;
+// The kernel frees a VM for some 15 ms after its program has ended, and `mayfly run` does not wait for that: without a
+// pause the next subject would pay for it.
+constexpr std::chrono::milliseconds kSettle{40};
 constexpr double kNanosecondsInMillisecond = 1e6;
 constexpr double kNanosecondsInMicrosecond = 1e3;
 
@@ -61,18 +66,19 @@ std::vector<Command> Commands(const std::string& binaries, const std::string& gu
 class Steps final {
  public:
   void Add(const Timeline& timeline) {
-    std::optional<Nanoseconds> before;
+    std::vector<std::pair<Nanoseconds, TimelineStep>> happened;
     for (size_t i = 0; i < kTimelineSteps; ++i) {
       const auto step = static_cast<TimelineStep>(i);
-      const auto at = timeline.At(step);
-      if (!at) continue;
-      if (before) {
-        auto [found, unused] = steps_.try_emplace(
-            step, absl::StrFormat("step: %s", std::string(TimelineStepName(step))), "mayfly-vmm",
-            "us");
-        found->second.Add(static_cast<double>((*at - *before).count()) / kNanosecondsInMicrosecond);
-      }
-      before = at;
+      if (const auto at = timeline.At(step)) happened.emplace_back(*at, step);
+    }
+    std::sort(happened.begin(), happened.end());
+    for (size_t i = 1; i < happened.size(); ++i) {
+      const TimelineStep step = happened[i].second;
+      const Nanoseconds took = happened[i].first - happened[i - 1].first;
+      auto [found, unused] =
+          steps_.try_emplace(step, absl::StrFormat("step: %s", std::string(TimelineStepName(step))),
+                             "mayfly-vmm", "us");
+      found->second.Add(static_cast<double>(took.count()) / kNanosecondsInMicrosecond);
     }
   }
   void Print() const {
@@ -113,8 +119,10 @@ int Main(const std::string& binaries, int runs) {
   Steps steps;
   for (int i = -kWarmUps; i < runs; ++i) {
     for (Command& command : commands) {
+      std::this_thread::sleep_for(kSettle);
       if (const std::string error = RunCommand(command, i >= 0); !error.empty()) return Fail(error);
     }
+    std::this_thread::sleep_for(kSettle);
     Timeline timeline;
     const auto run = vmm->RunOnce(timeline);
     if (!run.ok()) return Fail(std::string(run.status().message()));

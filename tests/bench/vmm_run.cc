@@ -72,27 +72,27 @@ absl::StatusOr<LaunchedVm> Launch(kj::AsyncIoContext& io, const std::string& pro
 
 // Sums Private_Clean and Private_Dirty of /proc/PID/smaps over all mappings but the largest, which
 // is the guest's memory.
-absl::StatusOr<uint64_t> PrivateKiB(pid_t pid) {
+absl::StatusOr<uint64_t> AnonymousKiB(pid_t pid) {
   std::ifstream smaps(absl::StrCat("/proc/", pid, "/smaps"));
   if (!smaps) return absl::NotFoundError("reading a VMM's memory map");
   uint64_t total = 0;
   uint64_t largest_size = 0;
-  uint64_t largest_private = 0;
+  uint64_t largest_anonymous = 0;
   uint64_t size = 0;
   std::string key;
   while (smaps >> key) {
     uint64_t kib = 0;
     if (key == "Size:" && smaps >> kib) {
       size = kib;
-    } else if (key == "Private_Dirty:" && smaps >> kib) {
+    } else if (key == "Anonymous:" && smaps >> kib) {
       total += kib;
       if (size > largest_size) {
         largest_size = size;
-        largest_private = kib;
+        largest_anonymous = kib;
       }
     }
   }
-  return total - largest_private;
+  return total - largest_anonymous;
 }
 
 }  // namespace
@@ -126,7 +126,7 @@ absl::StatusOr<VmmRunner::Run> VmmRunner::RunOnce(Timeline& timeline) {
 absl::StatusOr<uint64_t> VmmRunner::MeasurePrivateMemory() {
   MAYFLY_ASSIGN_OR_RETURN(auto vm, Launch(*io_, program_, kernel_, profile_));
   vm.first_byte.wait(io_->waitScope);
-  const auto memory = PrivateKiB(vm.process->process().pid());
+  const auto memory = AnonymousKiB(vm.process->process().pid());
   vm.process->process().Kill();
   MAYFLY_RETURN_IF_ERROR(vm.process->process().Wait().status());
   return memory;

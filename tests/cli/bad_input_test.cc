@@ -1,4 +1,5 @@
-// What is wrong with a command, a file or the host is said in one sentence, with what it is about and what to do.
+// What is wrong with a command, a file or the host is said in one sentence, with what it is about
+// and what to do.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -113,8 +114,7 @@ TEST_F(BadInputTest, Cpus) {
 TEST_F(BadInputTest, DiskIsNoDisk) {
   ExpectComplaint(RunGuest("block", {"--disk", "/nonexistent/disk"}), kUsage,
                   {"disk /nonexistent/disk", "No such file"});
-  ExpectComplaint(RunGuest("block", {"--disk", Path("home")}), kUsage,
-                  {Path("home"), "mke2fs"});
+  ExpectComplaint(RunGuest("block", {"--disk", Path("home")}), kUsage, {Path("home"), "mke2fs"});
   ExpectComplaint(RunGuest("block", {"--disk", Path("home") + ",ro"}), kUsage,
                   {Path("home"), "directory"});
   const std::string odd = MakeSparseFile("odd", 1000);

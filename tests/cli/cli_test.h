@@ -9,8 +9,9 @@
 
 namespace mayfly::testing {
 
-// Runs the real `mayfly` and `mayfly-vmm` on this host's KVM, in a directory of its own, and checks after each test that
-// nothing is left: no process (orphans are adopted by the test, so that it sees them all) and no file.
+// Runs the real `mayfly` and `mayfly-vmm` on this host's KVM, in a directory of its own, and checks
+// after each test that nothing is left: no process (orphans are adopted by the test, so that it
+// sees them all) and no file.
 class CliTest : public ::testing::Test {
  protected:
   void SetUp() override;

@@ -20,14 +20,15 @@ struct CommandResult {
   std::string err;
 };
 
-// A program under test in a process of its own, with pipes for its standard streams unless told otherwise. It is killed
-// with this object, should it still run.
+// A program under test in a process of its own, with pipes for its standard streams unless told
+// otherwise. It is killed with this object, should it still run.
 class Command final {
  public:
   // Runs in the new process, just before the program: to close, limit or hide things there.
   using Preparation = std::function<void()>;
 
-  // `argv`, the program's path first; run in `directory` with `environment` ("NAME=value") and nothing else of ours.
+  // `argv`, the program's path first; run in `directory` with `environment` ("NAME=value") and
+  // nothing else of ours.
   Command(std::vector<std::string> argv, std::vector<std::string> environment,
           std::string directory)
       : argv_(std::move(argv)),

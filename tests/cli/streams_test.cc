@@ -30,8 +30,7 @@ TEST_F(StreamsTest, PipedInputReachesTheGuest) {
 }
 
 TEST_F(StreamsTest, InputMayBeAFile) {
-  const OwnedFd file(
-      ::open(MakeFile("input", "one\ntwo\nquit\n").c_str(), O_RDONLY | O_CLOEXEC));
+  const OwnedFd file(::open(MakeFile("input", "one\ntwo\nquit\n").c_str(), O_RDONLY | O_CLOEXEC));
   Command command = RunGuest("echo");
   command.Stdin(file.get());
   const CommandResult result = command.Run();
@@ -47,8 +46,7 @@ TEST_F(StreamsTest, MoreInputThanTheGuestCanHoldWaitsForIt) {
     input += "some line of input for the guest " + std::to_string(line) + "\n";
     expected += "SOME LINE OF INPUT FOR THE GUEST " + std::to_string(line) + "\n";
   }
-  const OwnedFd file(
-      ::open(MakeFile("input", input + "quit\n").c_str(), O_RDONLY | O_CLOEXEC));
+  const OwnedFd file(::open(MakeFile("input", input + "quit\n").c_str(), O_RDONLY | O_CLOEXEC));
   Command command = RunGuest("echo");
   command.Stdin(file.get());
   const CommandResult result = command.Run();

@@ -202,8 +202,7 @@ Bytes BuildAcpiTables(uint64_t address, unsigned cpus, size_t virtio_devices) {
   constexpr uint8_t kDsdtRevision = 2;
   constexpr uint8_t kXsdtRevision = 1;
   Layouter layouter(address);
-  const uint64_t dsdt =
-      layouter.Place(Table("DSDT", kDsdtRevision, DsdtTerms(virtio_devices)));
+  const uint64_t dsdt = layouter.Place(Table("DSDT", kDsdtRevision, DsdtTerms(virtio_devices)));
   Bytes pointers;
   Append(pointers, layouter.Place(BuildFadt(dsdt)));
   Append(pointers, layouter.Place(BuildMadt(cpus)));

@@ -43,7 +43,8 @@ void AppendName(Bytes& bytes, std::string_view name) {
   for (size_t i = name.size(); i < kSegment; ++i) AppendText(bytes, "_");
 }
 
-// PkgLength (ACPI 6.5, 20.2.4) counts itself: one byte up to 63, then the low four bits first and whole bytes after.
+// PkgLength (ACPI 6.5, 20.2.4) counts itself: one byte up to 63, then the low four bits first and
+// whole bytes after.
 void AppendPackage(Bytes& bytes, const Bytes& content) {
   constexpr size_t kOneByteLimit = 0x3f;
   constexpr unsigned kLowBits = 4;

@@ -6,8 +6,8 @@
 
 #include "vmm/acpi/bytes.h"
 
-// ACPI machine language (ACPI 6.5, chapter 20), as much as devices with fixed resources take. Each function answers the
-// encoding of one object or term; terms are put one behind the other.
+// ACPI machine language (ACPI 6.5, chapter 20), as much as devices with fixed resources take. Each
+// function answers the encoding of one object or term; terms are put one behind the other.
 namespace mayfly::vmm::aml {
 
 // Names are one segment of at most four characters, with a leading backslash for the root.

@@ -15,10 +15,10 @@ namespace {
 Bytes SerialPort() {
   return aml::Device(
       "COM1",
-      aml::Concatenate({aml::Name("_HID", aml::EisaId("PNP0501")), aml::Name("_UID", aml::Integer(1)),
-                        aml::Name("_CRS", aml::ResourceTemplate(
-                                              {aml::Ports(layout::kSerial, Serial::kSize),
-                                               aml::Interrupt(layout::kSerialGsi)}))}));
+      aml::Concatenate(
+          {aml::Name("_HID", aml::EisaId("PNP0501")), aml::Name("_UID", aml::Integer(1)),
+           aml::Name("_CRS", aml::ResourceTemplate({aml::Ports(layout::kSerial, Serial::kSize),
+                                                    aml::Interrupt(layout::kSerialGsi)}))}));
 }
 
 // The ID that Linux' pvpanic driver knows.
@@ -29,7 +29,8 @@ Bytes PanicDevice() {
                                                       layout::kPanic, PanicPort::kSize)}))}));
 }
 
-// The ID of virtio-mmio (virtio 1.2 leaves ACPI open; Linux' virtio_mmio driver and QEMU agree on this one).
+// The ID of virtio-mmio (virtio 1.2 leaves ACPI open; Linux' virtio_mmio driver and QEMU agree on
+// this one).
 Bytes VirtioDevice(size_t index) {
   const VirtioSlot slot = SlotOf(index);
   return aml::Device(
@@ -49,9 +50,9 @@ Bytes DsdtTerms(size_t virtio_devices) {
   Bytes devices = aml::Concatenate({SerialPort(), PanicDevice()});
   for (size_t i = 0; i < virtio_devices; ++i) AppendBytes(devices, VirtioDevice(i));
   // ACPI 6.5, 7.4.2: the first element is what goes into the sleep control register.
-  const Bytes off = aml::Name(
-      "\\_S5", aml::Package({aml::Integer(SleepControl::kSleepTypeS5), aml::Integer(0),
-                             aml::Integer(0), aml::Integer(0)}));
+  const Bytes off =
+      aml::Name("\\_S5", aml::Package({aml::Integer(SleepControl::kSleepTypeS5), aml::Integer(0),
+                                       aml::Integer(0), aml::Integer(0)}));
   return aml::Concatenate({aml::Scope("\\_SB", devices), off});
 }
 

@@ -67,10 +67,11 @@ struct [[gnu::packed]] Ioapic {
   uint32_t address = static_cast<uint32_t>(layout::kIoapic);
 };
 
-// An interrupt of the ISA bus: edge-triggered, active high, as all of ours are, also those above 15.
+// An interrupt of the ISA bus: edge-triggered, active high, as all of ours are, also those
+// above 15.
 struct [[gnu::packed]] Interrupt {
-  uint8_t type = 3;  // to an IOAPIC
-  uint8_t kind = 0;  // a vectored interrupt
+  uint8_t type = 3;    // to an IOAPIC
+  uint8_t kind = 0;    // a vectored interrupt
   uint16_t flags = 0;  // as the bus has it
   uint8_t bus = 0;
   uint8_t bus_irq = 0;
@@ -90,7 +91,8 @@ struct [[gnu::packed]] LocalInterrupt {
 constexpr uint8_t kNmi = 1;
 constexpr uint8_t kExternal = 3;
 
-// Pin 2 of an IOAPIC is where the timer of ISA interrupt 0 goes, as KVM routes it; interrupt 2 itself is the second PIC.
+// Pin 2 of an IOAPIC is where the timer of ISA interrupt 0 goes, as KVM routes it; interrupt 2
+// itself is the second PIC.
 constexpr uint8_t kTimerPin = 2;
 
 // Answers the number of entries.

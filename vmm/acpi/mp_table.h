@@ -8,8 +8,8 @@
 
 namespace mayfly::vmm {
 
-// The table of Intel's MultiProcessor Specification 1.4 for `cpus` CPUs, its floating pointer first: what a kernel without
-// ACPI learns its CPUs and interrupts from.
+// The table of Intel's MultiProcessor Specification 1.4 for `cpus` CPUs, its floating pointer
+// first: what a kernel without ACPI learns its CPUs and interrupts from.
 [[nodiscard]] Bytes BuildMpTable(uint64_t address, unsigned cpus);
 
 // Puts it into guest memory, where kernels scan for it.

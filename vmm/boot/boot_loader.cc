@@ -28,13 +28,11 @@ absl::StatusOr<BootParams> LoadParams(const BootSource& source, GuestMemory& mem
   BootParams params;
   params.memory_map = MemoryMap(memory);
   params.rsdp = source.rsdp;
-  MAYFLY_ASSIGN_OR_RETURN(
-      params.command_line,
-      WriteCommandLine(memory, source.command_line, room.command_line_limit));
+  MAYFLY_ASSIGN_OR_RETURN(params.command_line,
+                          WriteCommandLine(memory, source.command_line, room.command_line_limit));
   if (source.initrd) {
-    MAYFLY_ASSIGN_OR_RETURN(
-        const ImageFile file,
-        ImageFile::Open(source.initrd->fd.get(), "initrd", source.initrd->name));
+    MAYFLY_ASSIGN_OR_RETURN(const ImageFile file, ImageFile::Open(source.initrd->fd.get(), "initrd",
+                                                                  source.initrd->name));
     const uint64_t ceiling = std::min(room.initrd_ceiling, LowRamEnd(memory));
     MAYFLY_ASSIGN_OR_RETURN(params.initrd, LoadInitrd(file, memory, room.kernel_end, ceiling));
   }
@@ -44,19 +42,19 @@ absl::StatusOr<BootParams> LoadParams(const BootSource& source, GuestMemory& mem
 absl::StatusOr<BootEntry> BootBzImage(const BootSource& source, const ImageFile& file,
                                       GuestMemory& memory) {
   if (source.protocol == BootProtocol::kPvh) {
-    return file.Bad("it is a bzImage, which has no PVH entry: boot it by linux64 or auto, or give "
-                    "the vmlinux it was made from");
+    return file.Bad(
+        "it is a bzImage, which has no PVH entry: boot it by linux64 or auto, or give "
+        "the vmlinux it was made from");
   }
   MAYFLY_ASSIGN_OR_RETURN(const BzImage image, BzImage::Parse(file));
   MAYFLY_ASSIGN_OR_RETURN(const GuestRange place,
                           image.Place(file, layout::kHighMemory, LowRamEnd(memory)));
   MAYFLY_RETURN_IF_ERROR(image.Load(file, memory, place.address));
-  MAYFLY_ASSIGN_OR_RETURN(
-      const BootParams params,
-      LoadParams(source, memory,
-                 {.kernel_end = place.address + place.size,
-                  .initrd_ceiling = image.initrd_ceiling(),
-                  .command_line_limit = image.command_line_limit()}));
+  MAYFLY_ASSIGN_OR_RETURN(const BootParams params,
+                          LoadParams(source, memory,
+                                     {.kernel_end = place.address + place.size,
+                                      .initrd_ceiling = image.initrd_ceiling(),
+                                      .command_line_limit = image.command_line_limit()}));
   return PrepareLinuxBoot(memory, params, image.header(), BzImage::EntryOf(place.address));
 }
 
@@ -64,8 +62,9 @@ absl::StatusOr<BootEntry> BootElf(const BootSource& source, const ImageFile& fil
                                   GuestMemory& memory) {
   MAYFLY_ASSIGN_OR_RETURN(const ElfImage image, ElfImage::Parse(file));
   if (source.protocol == BootProtocol::kPvh && !image.pvh_entry()) {
-    return file.Bad("it has no PVH entry (a note of Xen, type 18): build Linux with CONFIG_PVH=y, "
-                    "or boot it by linux64");
+    return file.Bad(
+        "it has no PVH entry (a note of Xen, type 18): build Linux with CONFIG_PVH=y, "
+        "or boot it by linux64");
   }
   const bool pvh = source.protocol != BootProtocol::kLinux64 && image.pvh_entry().has_value();
   const uint64_t entry = pvh ? *image.pvh_entry() : image.entry();
@@ -75,8 +74,7 @@ absl::StatusOr<BootEntry> BootElf(const BootSource& source, const ImageFile& fil
   MAYFLY_RETURN_IF_ERROR(image.Load(file, memory, layout::kHighMemory, LowRamEnd(memory)));
   MAYFLY_ASSIGN_OR_RETURN(
       const BootParams params,
-      LoadParams(source, memory,
-                 {.kernel_end = image.end(), .initrd_ceiling = LowRamEnd(memory)}));
+      LoadParams(source, memory, {.kernel_end = image.end(), .initrd_ceiling = LowRamEnd(memory)}));
   if (pvh) return PreparePvhBoot(memory, params, static_cast<uint32_t>(entry));
   return PrepareLinuxBoot(memory, params, DefaultSetupHeader(), entry);
 }
@@ -88,8 +86,9 @@ absl::StatusOr<BootEntry> LoadBootImages(const BootSource& source, GuestMemory& 
                           ImageFile::Open(source.kernel.fd.get(), "kernel", source.kernel.name));
   if (ElfImage::Matches(file)) return BootElf(source, file, memory);
   if (BzImage::Matches(file)) return BootBzImage(source, file, memory);
-  return file.Bad("it is neither an ELF executable nor a Linux bzImage: give the VM a kernel for "
-                  "64-bit x86");
+  return file.Bad(
+      "it is neither an ELF executable nor a Linux bzImage: give the VM a kernel for "
+      "64-bit x86");
 }
 
 }  // namespace mayfly::vmm

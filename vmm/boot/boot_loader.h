@@ -19,8 +19,8 @@ struct BootSource {
   uint64_t rsdp = 0;
 };
 
-// Puts kernel, initrd, command line and the structures of the boot protocol into fresh guest memory.
-// Errors: InvalidArgument, one sentence with the file and the remedy.
+// Puts kernel, initrd, command line and the structures of the boot protocol into fresh guest
+// memory. Errors: InvalidArgument, one sentence with the file and the remedy.
 [[nodiscard]] absl::StatusOr<BootEntry> LoadBootImages(const BootSource& source,
                                                        GuestMemory& memory);
 

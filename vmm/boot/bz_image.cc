@@ -49,9 +49,10 @@ absl::StatusOr<BzImage> BzImage::Parse(const ImageFile& file) {
   image.header_ = ReadHeader(file.head());
   const setup_header& header = image.header_;
   if (header.version < kProtocol212) {
-    return file.Bad(absl::StrFormat("it speaks version %u.%02u of the Linux boot protocol; Mayfly "
-                                    "needs 2.12 (Linux 3.8) or later",
-                                    header.version >> 8, header.version & 0xff));
+    return file.Bad(
+        absl::StrFormat("it speaks version %u.%02u of the Linux boot protocol; Mayfly "
+                        "needs 2.12 (Linux 3.8) or later",
+                        header.version >> 8, header.version & 0xff));
   }
   if ((header.xloadflags & XLF_KERNEL_64) == 0) {
     return file.Bad("it is a 32-bit kernel: build it for x86_64");
@@ -63,18 +64,21 @@ absl::StatusOr<BzImage> BzImage::Parse(const ImageFile& file) {
   const uint64_t sectors = header.setup_sects == 0 ? kDefaultSetupSectors : header.setup_sects;
   image.payload_offset_ = (sectors + 1) * kSectorSize;
   if (image.payload_offset_ + kEntry64Offset >= file.size()) {
-    return file.Bad(absl::StrFormat("it is cut off: %u bytes, but the kernel begins at byte %u; "
-                                    "copy or build it again",
-                                    file.size(), image.payload_offset_));
+    return file.Bad(
+        absl::StrFormat("it is cut off: %u bytes, but the kernel begins at byte %u; "
+                        "copy or build it again",
+                        file.size(), image.payload_offset_));
   }
-  // syssize counts 16-byte units of the protected-mode part, rounded up; what signing tools append lies behind it.
+  // syssize counts 16-byte units of the protected-mode part, rounded up; what signing tools append
+  // lies behind it.
   constexpr uint64_t kUnit = 16;
   const uint64_t claimed = uint64_t{header.syssize} * kUnit;
   image.payload_size_ = file.size() - image.payload_offset_;
   if (claimed >= image.payload_size_ + kUnit) {
-    return file.Bad(absl::StrFormat("it is cut off: %u bytes of kernel, but its header promises "
-                                    "%u; copy or build it again",
-                                    image.payload_size_, claimed));
+    return file.Bad(
+        absl::StrFormat("it is cut off: %u bytes of kernel, but its header promises "
+                        "%u; copy or build it again",
+                        image.payload_size_, claimed));
   }
   if (image.payload_size_ > header.init_size) {
     return file.Bad("it is larger than the memory it says it needs: the file is damaged");
@@ -100,8 +104,7 @@ absl::StatusOr<GuestRange> BzImage::Place(const ImageFile& file, uint64_t floor,
 }
 
 absl::Status BzImage::Load(const ImageFile& file, GuestMemory& memory, uint64_t address) const {
-  return file.Annotated(
-      LoadImage(memory, address, file.fd(), payload_offset_, payload_size_));
+  return file.Annotated(LoadImage(memory, address, file.fd(), payload_offset_, payload_size_));
 }
 
 uint64_t BzImage::EntryOf(uint64_t address) { return address + kEntry64Offset; }

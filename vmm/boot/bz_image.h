@@ -26,8 +26,8 @@ class BzImage final {
   // The first address that an initrd must not touch.
   [[nodiscard]] uint64_t initrd_ceiling() const { return uint64_t{header_.initrd_addr_max} + 1; }
 
-  // What it takes in [floor, ceiling) until it has unpacked itself: at its preferred address, or where it fits if the
-  // kernel is relocatable. Errors: InvalidArgument with the remedy.
+  // What it takes in [floor, ceiling) until it has unpacked itself: at its preferred address, or
+  // where it fits if the kernel is relocatable. Errors: InvalidArgument with the remedy.
   [[nodiscard]] absl::StatusOr<GuestRange> Place(const ImageFile& file, uint64_t floor,
                                                  uint64_t ceiling) const;
   // Puts the protected-mode part at `address`.

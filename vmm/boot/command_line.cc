@@ -44,7 +44,8 @@ absl::StatusOr<GuestRange> WriteCommandLine(const GuestMemory& memory, std::stri
   if (line.find('\0') != std::string_view::npos) {
     return absl::InvalidArgumentError("the kernel's command line has a NUL byte in it");
   }
-  // The room up to the end of low memory is far more than any kernel takes, but a header can claim anything.
+  // The room up to the end of low memory is far more than any kernel takes, but a header can claim
+  // anything.
   limit = std::min(limit, layout::kLowMemoryEnd - layout::kCommandLine - 1);
   if (line.size() > limit) {
     return absl::InvalidArgumentError(

@@ -48,9 +48,10 @@ absl::StatusOr<ElfImage::Segment> CheckSegment(const ImageFile& file, const Elf6
         file.size(), header.p_filesz, header.p_offset));
   }
   if (header.p_memsz < header.p_filesz || !CheckedAdd(header.p_paddr, header.p_memsz)) {
-    return file.Bad(absl::StrFormat("its segment at %#x has an impossible size (%u bytes in the "
-                                    "file, %u in memory)",
-                                    header.p_paddr, header.p_filesz, header.p_memsz));
+    return file.Bad(
+        absl::StrFormat("its segment at %#x has an impossible size (%u bytes in the "
+                        "file, %u in memory)",
+                        header.p_paddr, header.p_filesz, header.p_memsz));
   }
   return ElfImage::Segment{.address = header.p_paddr,
                            .file_offset = header.p_offset,
@@ -58,7 +59,8 @@ absl::StatusOr<ElfImage::Segment> CheckSegment(const ImageFile& file, const Elf6
                            .memory_size = header.p_memsz};
 }
 
-// Walks the notes of one PT_NOTE segment. The PVH entry has 4 or 8 bytes (Linux writes 8 since it is 64-bit).
+// Walks the notes of one PT_NOTE segment. The PVH entry has 4 or 8 bytes (Linux writes 8 since it
+// is 64-bit).
 std::optional<uint32_t> FindPvhEntry(std::span<const std::byte> notes) {
   constexpr uint64_t kNoteAlignment = 4;
   while (notes.size() >= sizeof(Elf64_Nhdr)) {
@@ -123,9 +125,10 @@ absl::StatusOr<ElfImage> ElfImage::Parse(const ImageFile& file) {
   for (size_t i = 1; i < image.segments_.size(); ++i) {
     const Segment& before = image.segments_[i - 1];
     if (image.segments_[i].address < before.address + before.memory_size) {
-      return file.Bad(absl::StrFormat("its segments at %#x and %#x overlap: the file is damaged "
-                                      "or was linked wrongly",
-                                      before.address, image.segments_[i].address));
+      return file.Bad(
+          absl::StrFormat("its segments at %#x and %#x overlap: the file is damaged "
+                          "or was linked wrongly",
+                          before.address, image.segments_[i].address));
     }
   }
   return image;
@@ -145,18 +148,20 @@ bool ElfImage::Covers(uint64_t address) const {
 absl::Status ElfImage::Load(const ImageFile& file, GuestMemory& memory, uint64_t floor,
                             uint64_t ceiling) const {
   if (segments_.front().address < floor) {
-    return file.Bad(absl::StrFormat("it wants to be loaded at %#x, but below %#x are the VM's boot "
-                                    "structures: link it to %#x or above",
-                                    segments_.front().address, floor, floor));
+    return file.Bad(
+        absl::StrFormat("it wants to be loaded at %#x, but below %#x are the VM's boot "
+                        "structures: link it to %#x or above",
+                        segments_.front().address, floor, floor));
   }
   if (end() > ceiling) {
-    return file.Bad(absl::StrFormat("it takes the memory up to %#x, but the VM's ends at %#x: give "
-                                    "the VM more, or link the kernel lower",
-                                    end(), ceiling));
+    return file.Bad(
+        absl::StrFormat("it takes the memory up to %#x, but the VM's ends at %#x: give "
+                        "the VM more, or link the kernel lower",
+                        end(), ceiling));
   }
   for (const Segment& segment : segments_) {
-    MAYFLY_RETURN_IF_ERROR(file.Annotated(LoadImage(memory, segment.address, file.fd(),
-                                                    segment.file_offset, segment.file_size)));
+    MAYFLY_RETURN_IF_ERROR(file.Annotated(
+        LoadImage(memory, segment.address, file.fd(), segment.file_offset, segment.file_size)));
   }
   return absl::OkStatus();
 }

@@ -11,10 +11,12 @@
 
 namespace mayfly::vmm {
 
-// An x86-64 ELF executable, checked: what to load where, and the places to enter it. Hostile files are its daily bread.
+// An x86-64 ELF executable, checked: what to load where, and the places to enter it. Hostile files
+// are its daily bread.
 class ElfImage final {
  public:
-  // PT_LOAD: `file_size` bytes from `file_offset` go to `address`; zeros follow up to `memory_size`.
+  // PT_LOAD: `file_size` bytes from `file_offset` go to `address`; zeros follow up to
+  // `memory_size`.
   struct Segment {
     uint64_t address = 0;
     uint64_t file_offset = 0;
@@ -38,8 +40,8 @@ class ElfImage final {
   // XEN_ELFNOTE_PHYS32_ENTRY: where PVH enters, in 32-bit protected mode.
   [[nodiscard]] std::optional<uint32_t> pvh_entry() const { return pvh_entry_; }
 
-  // Puts the segments into guest memory, which is fresh (the zeros are not written). They must lie in
-  // [floor, ceiling). Errors: InvalidArgument with the remedy.
+  // Puts the segments into guest memory, which is fresh (the zeros are not written). They must lie
+  // in [floor, ceiling). Errors: InvalidArgument with the remedy.
   [[nodiscard]] absl::Status Load(const ImageFile& file, GuestMemory& memory, uint64_t floor,
                                   uint64_t ceiling) const;
 

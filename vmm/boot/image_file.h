@@ -13,8 +13,8 @@
 
 namespace mayfly::vmm {
 
-// A kernel or initrd file, opened by somebody else, who keeps it open meanwhile. Its beginning is read at once: it tells
-// the format, and holds most headers whole.
+// A kernel or initrd file, opened by somebody else, who keeps it open meanwhile. Its beginning is
+// read at once: it tells the format, and holds most headers whole.
 class ImageFile final {
  public:
   // `role` ("kernel", "initrd") and `name` are for messages. Errors: InvalidArgument.
@@ -24,7 +24,9 @@ class ImageFile final {
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] uint64_t size() const { return size_; }
   // The first bytes of the file, at most a page of them.
-  [[nodiscard]] std::span<const std::byte> head() const { return std::span(head_).first(head_size_); }
+  [[nodiscard]] std::span<const std::byte> head() const {
+    return std::span(head_).first(head_size_);
+  }
   // Errors: InvalidArgument where the file ends before.
   [[nodiscard]] absl::Status ReadAt(uint64_t offset, std::span<std::byte> out) const;
 
@@ -34,7 +36,8 @@ class ImageFile final {
   [[nodiscard]] absl::Status Annotated(const absl::Status& status) const;
 
  private:
-  ImageFile(int fd, std::string_view role, std::string_view name) : fd_(fd), role_(role), name_(name) {}
+  ImageFile(int fd, std::string_view role, std::string_view name)
+      : fd_(fd), role_(role), name_(name) {}
 
   int fd_;
   std::string role_;

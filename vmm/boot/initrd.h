@@ -8,8 +8,9 @@
 
 namespace mayfly::vmm {
 
-// Loads an initrd as high in [floor, ceiling) as it goes: out of the way of the kernel, which ends at `floor` now but
-// grows upwards while it unpacks and starts. Errors: InvalidArgument with the remedy.
+// Loads an initrd as high in [floor, ceiling) as it goes: out of the way of the kernel, which ends
+// at `floor` now but grows upwards while it unpacks and starts. Errors: InvalidArgument with the
+// remedy.
 [[nodiscard]] absl::StatusOr<GuestRange> LoadInitrd(const ImageFile& file, GuestMemory& memory,
                                                     uint64_t floor, uint64_t ceiling);
 

@@ -18,7 +18,8 @@ using PageTable = std::array<uint64_t, kEntriesPerTable>;
 enum PageFlag : uint64_t { kPresent = 1 << 0, kWritable = 1 << 1, kLargePage = 1 << 7 };
 constexpr uint64_t kTableFlags = kPresent | kWritable;
 constexpr uint64_t kLargePageSize = 2 * layout::kMiB;
-// The kernel, the zero page and the command line lie below the hole; 4 GiB leave nothing to think about.
+// The kernel, the zero page and the command line lie below the hole; 4 GiB leave nothing to think
+// about.
 constexpr uint64_t kDirectories = 4;
 
 // 2 MiB pages: every 64-bit CPU has them.
@@ -77,8 +78,7 @@ absl::StatusOr<BootEntry> PrepareLinuxBoot(const GuestMemory& memory, const Boot
   FillMemoryMap(params, zero_page);
   MAYFLY_RETURN_IF_ERROR(memory.Store(layout::kZeroPage, zero_page));
   MAYFLY_RETURN_IF_ERROR(WriteIdentityMap(memory));
-  return BootEntry{
-      .mode = EntryMode::kLong64, .instruction = entry, .argument = layout::kZeroPage};
+  return BootEntry{.mode = EntryMode::kLong64, .instruction = entry, .argument = layout::kZeroPage};
 }
 
 }  // namespace mayfly::vmm

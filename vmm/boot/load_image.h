@@ -7,8 +7,7 @@
 
 namespace mayfly::vmm {
 
-// Puts `size` bytes of `fd` from `offset` at `address`: mapped copy-on-write, or read, whichever is faster for its size.
-// The one place that decides.
+// Puts `size` bytes of `fd` from `offset` at `address`. The one place that decides how.
 [[nodiscard]] absl::Status LoadImage(GuestMemory& memory, uint64_t address, int fd, uint64_t offset,
                                      uint64_t size);
 

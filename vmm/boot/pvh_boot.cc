@@ -66,9 +66,8 @@ absl::StatusOr<BootEntry> PreparePvhBoot(const GuestMemory& memory, const BootPa
     ++info.memory_map_entries;
   }
   MAYFLY_RETURN_IF_ERROR(memory.Store(layout::kPvhStartInfo, info));
-  return BootEntry{.mode = EntryMode::kProtected32,
-                   .instruction = entry,
-                   .argument = layout::kPvhStartInfo};
+  return BootEntry{
+      .mode = EntryMode::kProtected32, .instruction = entry, .argument = layout::kPvhStartInfo};
 }
 
 }  // namespace mayfly::vmm

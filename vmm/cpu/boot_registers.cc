@@ -103,10 +103,12 @@ absl::Status SetBootRegisters(const VcpuFd& vcpu, const BootEntry& entry) {
 }
 
 absl::Status SetBootMsrs(const VcpuFd& vcpu) {
-  // IA32_MISC_ENABLE, fast strings: without it Linux takes REP MOVS for slow on Intel (early_init_intel()).
+  // IA32_MISC_ENABLE, fast strings: without it Linux takes REP MOVS for slow on Intel
+  // (early_init_intel()).
   constexpr uint32_t kMiscEnable = 0x1a0;
   constexpr uint64_t kFastStrings = 1 << 0;
-  // IA32_MTRR_DEF_TYPE, MTRRs on, all memory write-back: as reset leaves it, all would be uncached (SDM 3A, 12.11.2.1).
+  // IA32_MTRR_DEF_TYPE, MTRRs on, all memory write-back: as reset leaves it, all would be uncached
+  // (SDM 3A, 12.11.2.1).
   constexpr uint32_t kMtrrDefaultType = 0x2ff;
   constexpr uint64_t kMtrrEnable = 1 << 11;
   constexpr uint64_t kWriteBack = 6;

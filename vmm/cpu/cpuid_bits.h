@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-// Leaves and bits of CPUID that Mayfly changes. Sources: Intel SDM volume 2A, "CPUID"; AMD APM volume 3, appendix E;
-// Documentation/virt/kvm/x86/cpuid.rst.
+// Leaves and bits of CPUID that Mayfly changes. Sources: Intel SDM volume 2A, "CPUID"; AMD APM
+// volume 3, appendix E; Documentation/virt/kvm/x86/cpuid.rst.
 namespace mayfly::vmm::cpuid {
 
 [[nodiscard]] constexpr uint32_t Bit(unsigned number) { return uint32_t{1} << number; }
@@ -27,7 +27,7 @@ enum Leaf : uint32_t {
 };
 
 // Leaf 1.
-inline constexpr uint32_t kFma = Bit(12);           // ECX
+inline constexpr uint32_t kFma = Bit(12);  // ECX
 inline constexpr uint32_t kCmpxchg16b = Bit(13);
 inline constexpr uint32_t kTscDeadline = Bit(24);
 inline constexpr uint32_t kXsaveFeature = Bit(26);

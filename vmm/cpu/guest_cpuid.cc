@@ -20,8 +20,9 @@ struct Mask {
   uint32_t bits;  // to clear
 };
 
-// Instructions that a KVM without VMX and SVM cannot run in ring 0, where its emulator has to: CMPXCHG16B, and XSAVE with
-// its kin. Without XSAVE there is no AVX, nor anything that keeps its state beside it, in any ring.
+// Instructions that a KVM without VMX and SVM cannot run in ring 0, where its emulator has to:
+// CMPXCHG16B, and XSAVE with its kin. Without XSAVE there is no AVX, nor anything that keeps its
+// state beside it, in any ring.
 constexpr std::array kSoftwareKvmMasks = {
     Mask{cpuid::kFeatures, 0, &kvm_cpuid_entry2::ecx,
          cpuid::kCmpxchg16b | cpuid::kXsaveFeature | cpuid::kOsxsave | cpuid::kAvx | cpuid::kFma |
@@ -98,11 +99,12 @@ void GuestCpuid::DescribeTopology(unsigned cpus) {
   const bool several = cpus > 1;
   if (auto* const features = Find(cpuid::kFeatures)) {
     features->ebx = WithField(features->ebx, 23, 16, RoundedCount(cpus, 0xff));
-    features->edx = several ? features->edx | cpuid::kHyperThreading
-                            : features->edx & ~cpuid::kHyperThreading;
+    features->edx =
+        several ? features->edx | cpuid::kHyperThreading : features->edx & ~cpuid::kHyperThreading;
   }
   for (kvm_cpuid_entry2& entry : entries_) {
-    // A cache's own level of sharing: each core has its first and second level caches, all share the rest.
+    // A cache's own level of sharing: each core has its first and second level caches, all share
+    // the rest.
     if (entry.function == cpuid::kCacheTopology || entry.function == cpuid::kAmdCacheTopology) {
       constexpr uint32_t kFirstShared = 3;
       const uint32_t level = (entry.eax >> 5) & 0x7;
@@ -125,7 +127,8 @@ void GuestCpuid::DescribeTopology(unsigned cpus) {
     amd->ecx = 0;  // one node
     amd->edx = 0;
   }
-  // The host's own shape must not show through; what is missing reads as zero, and guests fall back to leaf 0xb.
+  // The host's own shape must not show through; what is missing reads as zero, and guests fall back
+  // to leaf 0xb.
   Erase(cpuid::kTopologyV2);
   Erase(cpuid::kAmdTopologyV2);
   Erase(cpuid::kTopology);
@@ -149,8 +152,8 @@ void GuestCpuid::DescribeFrequencies(uint32_t tsc_khz) {
     timing.ebx = kApicKhz;
     entries_.push_back(timing);
   }
-  // Leaf 0x15 is Intel's: TSC = crystal * EBX / EAX, and the APIC timer counts the crystal (SDM 3B, 19.7.3). With the
-  // APIC's frequency as the crystal's, both come out exactly.
+  // Leaf 0x15 is Intel's: TSC = crystal * EBX / EAX, and the APIC timer counts the crystal (SDM
+  // 3B, 19.7.3). With the APIC's frequency as the crystal's, both come out exactly.
   auto* const vendor = Find(cpuid::kVendor);
   if (vendor == nullptr || !IsIntel()) return;
   vendor->eax = std::max<uint32_t>(vendor->eax, cpuid::kTscFrequency);

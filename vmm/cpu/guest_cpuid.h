@@ -10,14 +10,16 @@
 
 namespace mayfly::vmm {
 
-// What the guest's CPUID instruction answers: what KVM supports here, less what would break on a KVM that emulates, with
-// the topology of one package of `cpus` single-threaded cores and the frequencies that spare a guest its calibration.
+// What the guest's CPUID instruction answers: what KVM supports here, less what would break on a
+// KVM that emulates, with the topology of one package of `cpus` single-threaded cores and the
+// frequencies that spare a guest its calibration.
 class GuestCpuid final {
  public:
   struct Options {
     unsigned cpus = 1;
     uint32_t tsc_khz = 0;  // 0: unknown
-    // Whether the local APIC has a TSC-deadline timer (KVM_CAP_TSC_DEADLINE_TIMER): not part of the supported set.
+    // Whether the local APIC has a TSC-deadline timer (KVM_CAP_TSC_DEADLINE_TIMER): not part of the
+    // supported set.
     bool tsc_deadline = false;
   };
 

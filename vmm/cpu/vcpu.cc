@@ -13,8 +13,8 @@
 namespace mayfly::vmm {
 namespace {
 
-// Its handler does nothing: the signal only gets a thread out of KVM_RUN. The C library uses the first real-time signals
-// for itself; SIGRTMIN is the first that it leaves.
+// Its handler does nothing: the signal only gets a thread out of KVM_RUN. The C library uses the
+// first real-time signals for itself; SIGRTMIN is the first that it leaves.
 int KickSignal() { return SIGRTMIN; }
 
 void IgnoreKick(int /*signal*/) {}
@@ -49,7 +49,8 @@ void Vcpu::Run() {
 }
 
 void Vcpu::Stop() {
-  // In this order: a thread that the signal does not find in the guest finds the request before it enters.
+  // In this order: a thread that the signal does not find in the guest finds the request before it
+  // enters.
   fd_.RequestExit();
   const std::scoped_lock lock(mutex_);
   if (runner_ && ::pthread_equal(*runner_, ::pthread_self()) == 0) {
@@ -90,7 +91,8 @@ Vcpu::Next Vcpu::HandleExit() {
 void Vcpu::HandlePortIo() {
   const auto& io = fd_.run().io;
   const std::span<std::byte> shared = fd_.shared();
-  // String instructions bring several elements for one port. KVM keeps them within the area it shares.
+  // String instructions bring several elements for one port. KVM keeps them within the area it
+  // shares.
   const uint64_t bytes = uint64_t{io.size} * io.count;
   if (!RangeWithin(io.data_offset, bytes, shared.size())) return;
   std::span<std::byte> data = shared.subspan(io.data_offset, bytes);
@@ -107,8 +109,8 @@ void Vcpu::HandlePortIo() {
 
 void Vcpu::HandleMmio() {
   auto& mmio = fd_.run().mmio;
-  const auto data =
-      std::as_writable_bytes(std::span(mmio.data)).first(std::min<size_t>(mmio.len, sizeof mmio.data));
+  const auto data = std::as_writable_bytes(std::span(mmio.data))
+                        .first(std::min<size_t>(mmio.len, sizeof mmio.data));
   if (mmio.is_write != 0) {
     surroundings_.mmio.Write(mmio.phys_addr, data);
   } else {
@@ -131,8 +133,8 @@ Vcpu::Next Vcpu::HandleSystemEvent() {
 }
 
 Vcpu::Next Vcpu::Fail(std::string problem) {
-  return End(ExitReason::kInternalError,
-             absl::StrCat(problem, " (vCPU ", index_, ")\n", DescribeVcpu(fd_, surroundings_.memory)));
+  return End(ExitReason::kInternalError, absl::StrCat(problem, " (vCPU ", index_, ")\n",
+                                                      DescribeVcpu(fd_, surroundings_.memory)));
 }
 
 Vcpu::Next Vcpu::End(ExitReason reason, std::string detail) {

@@ -34,11 +34,12 @@ class Vcpu final {
 
   // Runs the guest until Stop(), or until it ends for a reason that it tells the sink.
   void Run();
-  // Makes Run() return soon, also where it is about to begin, and also out of a guest that does nothing but spin.
-  // Any thread.
+  // Makes Run() return soon, also where it is about to begin, and also out of a guest that does
+  // nothing but spin. Any thread.
   void Stop();
 
-  // Once, before the first Run(): installs the handler of the signal by which Stop() gets a vCPU out of the guest.
+  // Once, before the first Run(): installs the handler of the signal by which Stop() gets a vCPU
+  // out of the guest.
   static absl::Status PrepareProcess();
 
  private:

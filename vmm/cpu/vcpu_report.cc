@@ -59,7 +59,8 @@ std::string DescribeInternalError(const kvm_run& run) {
   }
   std::string text = "KVM could not emulate an instruction of the guest";
   const auto& failure = run.emulation_failure;
-  if (failure.ndata != 0 && (failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES) != 0) {
+  if (failure.ndata != 0 &&
+      (failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES) != 0) {
     const auto bytes = std::as_bytes(std::span(failure.insn_bytes));
     text += ":" + Hex(bytes.first(std::min<size_t>(failure.insn_size, bytes.size())));
   }

@@ -9,7 +9,8 @@
 
 namespace mayfly::vmm {
 
-// The registers of a vCPU that has stopped, and the bytes at its instruction pointer: lines of text for a report.
+// The registers of a vCPU that has stopped, and the bytes at its instruction pointer: lines of text
+// for a report.
 [[nodiscard]] std::string DescribeVcpu(const VcpuFd& vcpu, const GuestMemory& memory);
 
 // What a KVM_EXIT_INTERNAL_ERROR says, in a sentence.

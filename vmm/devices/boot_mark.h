@@ -5,8 +5,9 @@
 
 namespace mayfly::vmm {
 
-// Port 0x80, where a PC's firmware shows its progress: a guest says here how far its start has come (the values are those
-// of Cloud Hypervisor's debug port). Other values are ignored: kernels also write to the port just to wait a little.
+// Port 0x80, where a PC's firmware shows its progress: a guest says here how far its start has come
+// (the values are those of Cloud Hypervisor's debug port). Other values are ignored: kernels also
+// write to the port just to wait a little.
 class BootMark final : public ByteRegisters {
  public:
   static constexpr uint64_t kSize = 1;

@@ -12,13 +12,16 @@ namespace mayfly::vmm {
 
 // An address space of devices: ports, or memory-mapped registers.
 //
-// What no device claims reads as all ones and swallows writes, as on a PC. So does an access that straddles the end of a
-// device, or has a width that no instruction has but KVM makes of one that straddles a page (3, 5, 6, 7 bytes).
+// What no device claims reads as all ones and swallows writes, as on a PC. So does an access that
+// straddles the end of a device, or has a width that no instruction has but KVM makes of one that
+// straddles a page (3, 5, 6, 7 bytes).
 //
-// Threading: Add() before the first vCPU runs; then immutable, and Read() and Write() are for any thread.
+// Threading: Add() before the first vCPU runs; then immutable, and Read() and Write() are for any
+// thread.
 class Bus final {
  public:
-  // `device` serves [begin, begin + size) and outlives the bus. Errors: AlreadyExists where it overlaps another's.
+  // `device` serves [begin, begin + size) and outlives the bus. Errors: AlreadyExists where it
+  // overlaps another's.
   [[nodiscard]] absl::Status Add(uint64_t begin, uint64_t size, IoHandler& device);
 
   void Read(uint64_t address, std::span<std::byte> out) const;

@@ -9,8 +9,8 @@
 
 namespace mayfly::vmm {
 
-// A device whose registers are single bytes, as on the ISA bus: a wider access is one to each byte of it, lowest first
-// (what a PC's chipset makes of it).
+// A device whose registers are single bytes, as on the ISA bus: a wider access is one to each byte
+// of it, lowest first (what a PC's chipset makes of it).
 class ByteRegisters : public IoHandler {
  public:
   void Read(uint64_t offset, std::span<std::byte> out) final {

@@ -5,8 +5,8 @@
 
 namespace mayfly::vmm {
 
-// The port of a pvpanic device (docs/specs/pvpanic.rst of QEMU): reads say which events the host understands, a write
-// says which has happened. Stateless, so thread-safe.
+// The port of a pvpanic device (docs/specs/pvpanic.rst of QEMU): reads say which events the host
+// understands, a write says which has happened. Stateless, so thread-safe.
 class PanicPort final : public ByteRegisters {
  public:
   static constexpr uint64_t kSize = 1;

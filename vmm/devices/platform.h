@@ -17,7 +17,8 @@
 
 namespace mayfly::vmm {
 
-// The devices that every VM has, at their fixed ports (vmm/layout.h). Whatever else a PC has, this one has not.
+// The devices that every VM has, at their fixed ports (vmm/layout.h). Whatever else a PC has, this
+// one has not.
 class Platform final {
  public:
   // All outlive it. `serial_interrupt`: see Serial.

@@ -5,7 +5,8 @@
 namespace mayfly::vmm {
 namespace {
 
-// PC16550D, section 8: registers by offset. With the divisor latch bit set, 0 and 1 are the divisor.
+// PC16550D, section 8: registers by offset. With the divisor latch bit set, 0 and 1 are the
+// divisor.
 enum Register : uint64_t {
   kData = 0,  // receiver buffer, transmitter holding
   kInterruptEnable = 1,
@@ -200,7 +201,8 @@ uint8_t Serial::IdentifyInterrupt() {
 void Serial::EnableInterrupts(uint8_t value) {
   const bool was_enabled = (interrupt_enable_ & kEnableTransmitterEmpty) != 0;
   interrupt_enable_ = value & kEnableMask;
-  // Enabling it while the transmitter is empty raises it: drivers start sending that way, and probe for it.
+  // Enabling it while the transmitter is empty raises it: drivers start sending that way, and probe
+  // for it.
   if (!was_enabled && (value & kEnableTransmitterEmpty) != 0) transmitter_empty_pending_ = true;
   UpdateInterrupt();
 }
@@ -208,8 +210,8 @@ void Serial::EnableInterrupts(uint8_t value) {
 void Serial::ControlFifo(uint8_t value) {
   fifo_enabled_ = (value & kFifoEnable) != 0;
   if ((value & kFifoClearReceiver) == 0) return;
-  // Only what the UART itself holds: input that the host has queued has not arrived yet, and a driver that clears its
-  // FIFOs when it opens the port must not lose it.
+  // Only what the UART itself holds: input that the host has queued has not arrived yet, and a
+  // driver that clears its FIFOs when it opens the port must not lose it.
   while (loopback_.PopOne()) {
   }
   UpdateInterrupt();

@@ -13,14 +13,16 @@ namespace mayfly::vmm {
 
 // A 16550A UART (National Semiconductor PC16550D data sheet) between the guest and a Console.
 //
-// It is infinitely fast: the transmitter is always empty, the baud rate is remembered but means nothing. Its receive FIFO
-// is the console's queue of input, so nothing is ever overrun. The interrupt is not gated by OUT2, as it would be on a PC:
-// tiny guests forget about it, and nobody else shares the line.
+// It is infinitely fast: the transmitter is always empty, the baud rate is remembered but means
+// nothing. Its receive FIFO is the console's queue of input, so nothing is ever overrun. The
+// interrupt is not gated by OUT2, as it would be on a PC: tiny guests forget about it, and nobody
+// else shares the line.
 class Serial final : public ByteRegisters {
  public:
   static constexpr uint64_t kSize = 8;  // ports
 
-  // `interrupt` gets each change of the interrupt line. `console` and `timeline` outlive the device.
+  // `interrupt` gets each change of the interrupt line. `console` and `timeline` outlive the
+  // device.
   Serial(Console& console, Timeline& timeline, std::function<void(IrqLevel)> interrupt);
 
   // Input has come: any thread.

@@ -14,7 +14,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// Registers and bits, spelled out once more: a test that shared the device's names would share its mistakes.
+// Registers and bits, spelled out once more: a test that shared the device's names would share its
+// mistakes.
 constexpr uint64_t kRbrThr = 0;
 constexpr uint64_t kIer = 1;
 constexpr uint64_t kIirFcr = 2;

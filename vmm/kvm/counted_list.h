@@ -9,8 +9,9 @@ namespace mayfly::vmm {
 
 // What KVM's lists (kvm_cpuid2, kvm_msrs) begin with. The entries follow at once.
 //
-// The kernel's own structs cannot be used in C++: their flexible array hides behind an empty struct, which takes no room in
-// C but a byte in C++. That moves the array, and changes the numbers of the requests, which encode the struct's size.
+// The kernel's own structs cannot be used in C++: their flexible array hides behind an empty
+// struct, which takes no room in C but a byte in C++. That moves the array, and changes the numbers
+// of the requests, which encode the struct's size.
 struct CountedList {
   uint32_t count = 0;
   uint32_t padding = 0;

@@ -35,8 +35,7 @@ class CpuidTable final {
     return *std::launder(reinterpret_cast<CountedList*>(bytes_.get()));
   }
   [[nodiscard]] kvm_cpuid_entry2* first() const {
-    return std::launder(
-        reinterpret_cast<kvm_cpuid_entry2*>(bytes_.get() + sizeof(CountedList)));
+    return std::launder(reinterpret_cast<kvm_cpuid_entry2*>(bytes_.get() + sizeof(CountedList)));
   }
 
   std::unique_ptr<std::byte[]> bytes_;

@@ -17,10 +17,12 @@ struct KvmRequest {
   std::string_view name;
 };
 
-// The status of a failed `request`: its name, strerror(3) and, where the reason is known, the remedy.
+// The status of a failed `request`: its name, strerror(3) and, where the reason is known, the
+// remedy.
 [[nodiscard]] absl::Status KvmError(const KvmRequest& request, int error);
 
-// ioctl(2) with `argument`, as often as a signal interrupts it. Not for KVM_RUN, where an interruption means something.
+// ioctl(2) with `argument`, as often as a signal interrupts it. Not for KVM_RUN, where an
+// interruption means something.
 template <typename Argument>
 [[nodiscard]] absl::StatusOr<int> KvmCall(int fd, const KvmRequest& request, Argument argument) {
   int result = 0;

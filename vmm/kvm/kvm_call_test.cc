@@ -31,9 +31,7 @@ TEST(KvmTest, RefusesWhatIsNotKvm) {
   EXPECT_THAT(std::string(kvm.status().message()), HasSubstr("is not /dev/kvm"));
 }
 
-TEST(KvmTest, RefusesAClosedDescriptor) {
-  EXPECT_FALSE(Kvm::Attach(-1).ok());
-}
+TEST(KvmTest, RefusesAClosedDescriptor) { EXPECT_FALSE(Kvm::Attach(-1).ok()); }
 
 }  // namespace
 }  // namespace mayfly::vmm

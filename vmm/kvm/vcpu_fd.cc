@@ -26,8 +26,9 @@ constexpr KvmRequest kSetMpState{KVM_SET_MP_STATE, "KVM_SET_MP_STATE"};
 constexpr KvmRequest kTranslate{KVM_TRANSLATE, "KVM_TRANSLATE"};
 constexpr KvmRequest kGetTscKhz{KVM_GET_TSC_KHZ, "KVM_GET_TSC_KHZ"};
 
-// The run structure and the page of port I/O data behind it. What KVM_GET_VCPU_MMAP_SIZE counts beyond them is for
-// coalesced MMIO, which is not used here: so the question, a system call in every start, need not be asked.
+// The run structure and the page of port I/O data behind it. What KVM_GET_VCPU_MMAP_SIZE counts
+// beyond them is for coalesced MMIO, which is not used here: so the question, a system call in
+// every start, need not be asked.
 constexpr size_t kSharedSize = 2 * size_t{4096};
 
 constexpr size_t kMaxMsrs = 8;
@@ -64,9 +65,7 @@ bool VcpuFd::stop_requested() const {
   return std::atomic_ref(run().immediate_exit).load(std::memory_order_acquire) != 0;
 }
 
-kvm_run& VcpuFd::run() const {
-  return *std::launder(reinterpret_cast<kvm_run*>(shared_.data()));
-}
+kvm_run& VcpuFd::run() const { return *std::launder(reinterpret_cast<kvm_run*>(shared_.data())); }
 
 absl::Status VcpuFd::SetCpuid(const CpuidTable& table) const {
   return KvmDo(fd_.get(), kSetCpuid2, table.argument());
@@ -94,9 +93,8 @@ absl::Status VcpuFd::SetMsrs(std::span<const Msr> msrs) const {
   list.header.count = static_cast<uint32_t>(msrs.size());
   MAYFLY_ASSIGN_OR_RETURN(const int done, KvmCall(fd_.get(), kSetMsrs, &list));
   if (static_cast<size_t>(done) == msrs.size()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrFormat("KVM_SET_MSRS: this host's KVM refuses MSR %#x",
-                      msrs[static_cast<size_t>(done)].index));
+  return absl::InvalidArgumentError(absl::StrFormat("KVM_SET_MSRS: this host's KVM refuses MSR %#x",
+                                                    msrs[static_cast<size_t>(done)].index));
 }
 
 absl::StatusOr<kvm_lapic_state> VcpuFd::Lapic() const {

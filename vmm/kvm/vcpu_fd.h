@@ -27,8 +27,9 @@ class VcpuFd final {
 
   // KVM_RUN once: 0, or errno (EINTR and EAGAIN mean "again, unless the vCPU was told to stop").
   [[nodiscard]] int Run() const;
-  // Makes Run() return at once with EINTR, now and always from now on. Any thread. A Run() that is in the guest
-  // meanwhile notices at its next return to the host: send its thread a signal as well.
+  // Makes Run() return at once with EINTR, now and always from now on. Any thread. A Run() that is
+  // in the guest meanwhile notices at its next return to the host: send its thread a signal as
+  // well.
   void RequestExit() const;
   // Whether RequestExit() was called. Any thread.
   [[nodiscard]] bool stop_requested() const;
@@ -48,7 +49,8 @@ class VcpuFd final {
   [[nodiscard]] absl::Status SetLapic(const kvm_lapic_state& lapic) const;
   [[nodiscard]] absl::StatusOr<kvm_mp_state> MpState() const;
   [[nodiscard]] absl::Status SetMpState(const kvm_mp_state& state) const;
-  // The physical address behind a linear one, by the guest's page tables; nothing where it is not mapped.
+  // The physical address behind a linear one, by the guest's page tables; nothing where it is not
+  // mapped.
   [[nodiscard]] absl::StatusOr<std::optional<uint64_t>> Translate(uint64_t linear) const;
   // Frequency of the guest's time stamp counter in kHz.
   [[nodiscard]] absl::StatusOr<uint32_t> TscKhz() const;

@@ -14,17 +14,19 @@
 
 namespace mayfly::vmm {
 
-// A VM of KVM. The order of calls matters to KVM, and to speed: see the fast path in Machine. Thread-safe, as KVM is.
+// A VM of KVM. The order of calls matters to KVM, and to speed: see the fast path in Machine.
+// Thread-safe, as KVM is.
 class Vm final {
  public:
   explicit Vm(OwnedFd fd) : fd_(std::move(fd)) {}
 
-  // A memory slot for each region. Before any in-kernel device: a slot changed later waits for the readers of KVM's
-  // buses (an SRCU grace period, about 6 ms).
+  // A memory slot for each region. Before any in-kernel device: a slot changed later waits for the
+  // readers of KVM's buses (an SRCU grace period, about 6 ms).
   [[nodiscard]] absl::Status SetMemory(const GuestMemory& memory) const;
 
   // Where Intel's KVM keeps a task state segment and a page table for real mode (KVM_SET_TSS_ADDR,
-  // KVM_SET_IDENTITY_MAP_ADDR): addresses that no RAM and no device uses. Before the first vCPU; others ignore them.
+  // KVM_SET_IDENTITY_MAP_ADDR): addresses that no RAM and no device uses. Before the first vCPU;
+  // others ignore them.
   [[nodiscard]] absl::Status SetTssAddress(uint64_t address) const;
   [[nodiscard]] absl::Status SetIdentityMapAddress(uint64_t address) const;
 
@@ -41,8 +43,10 @@ class Vm final {
 
   // A signal of `event` raises `gsi` for a moment (edge-triggered).
   [[nodiscard]] absl::Status AssignIrqfd(const EventFd& event, uint32_t gsi) const;
-  // A guest's 4-byte write of `value` to `address` signals `event`, without an exit to this process.
-  [[nodiscard]] absl::Status AssignIoeventfd(const EventFd& event, uint64_t address, uint32_t value) const;
+  // A guest's 4-byte write of `value` to `address` signals `event`, without an exit to this
+  // process.
+  [[nodiscard]] absl::Status AssignIoeventfd(const EventFd& event, uint64_t address,
+                                             uint32_t value) const;
   [[nodiscard]] absl::Status SetIrqLine(uint32_t gsi, IrqLevel level) const;
 
  private:

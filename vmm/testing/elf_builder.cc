@@ -55,7 +55,8 @@ ElfBuilder& ElfBuilder::PvhNote(uint32_t entry) {
   constexpr std::array<char, 4> kName = {'X', 'e', 'n', '\0'};
   constexpr uint32_t kPhys32Entry = 18;
   std::vector<std::byte> note;
-  Append(note, Elf64_Nhdr{.n_namesz = sizeof kName, .n_descsz = sizeof entry, .n_type = kPhys32Entry});
+  Append(note,
+         Elf64_Nhdr{.n_namesz = sizeof kName, .n_descsz = sizeof entry, .n_type = kPhys32Entry});
   Append(note, kName);
   Append(note, entry);
   return Add(PT_NOTE, 0, note, 0);

@@ -12,7 +12,8 @@ namespace mayfly::vmm::testing {
 // Makes ELF executables for tests: good ones, unless a test bends them.
 class ElfBuilder final {
  public:
-  // A segment of `content` at `address`, with `memory_size` bytes in memory (0: as many as in the file).
+  // A segment of `content` at `address`, with `memory_size` bytes in memory (0: as many as in the
+  // file).
   ElfBuilder& Load(uint64_t address, std::span<const std::byte> content, uint64_t memory_size = 0);
   // A note that says where PVH enters.
   ElfBuilder& PvhNote(uint32_t entry);

@@ -54,7 +54,8 @@ GuestCode& GuestCode::Store32(uint32_t address, uint32_t value) {
 // again: jmp again
 GuestCode& GuestCode::Spin() { return Raw({0xeb, 0xfe}); }
 
-// mov al, value; mov edi, buffer; mov ecx, count; rep stosb; mov esi, buffer; mov ecx, count; rep outsb
+// mov al, value; mov edi, buffer; mov ecx, count; rep stosb; mov esi, buffer; mov ecx, count; rep
+// outsb
 GuestCode& GuestCode::OutString(uint16_t port, size_t count, char value) {
   constexpr uint32_t kBuffer = 0x200000;
   const auto bytes = static_cast<uint32_t>(count);
