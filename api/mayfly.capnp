@@ -137,8 +137,12 @@ interface Machine {
 interface Vmm {
   # What a mayfly-vmm process offers first on its socket.
 
-  create @0 (kvm :File, spec :MachineSpec) -> (machine :Machine);
+  create @0 (kvm :File, spec :MachineSpec, start :Bool, output :ByteStream)
+      -> (machine :Machine, input :ByteStream);
   # Makes the one VM of this process, up to but not including its first instruction. `kvm` is /dev/kvm, opened read-write.
   # May be tried again after an error. Errors begin with the name of their kind, such as "INVALID_ARGUMENT: ", and name the
   # field.
+  #
+  # With `start`, and with an `output`, it also does what Machine.start and Machine.console do, in the same turn: the guest
+  # runs some 150 microseconds earlier than with calls of their own.
 }

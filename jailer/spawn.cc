@@ -90,7 +90,9 @@ void DieWithParent(Setup& setup) {
 void ChildProcessMain(void* argument) {
   Setup& setup = *static_cast<Setup*>(argument);
   DieWithParent(setup);
-  if (::setsid() < 0) Fail(setup, "beginning a session");
+  // Not a session: with autogroups (sched(7)) each would get a scheduling group of its own, which
+  // takes up to milliseconds to make while the host is busy.
+  if (::setpgid(0, 0) != 0) Fail(setup, "beginning a process group");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) Fail(setup, "renouncing new privileges");
   GrantFds(setup);
   // Handlers are gone since the clone; the mask of the caller's thread would be inherited by the

@@ -62,8 +62,8 @@ class [[nodiscard]] ChildProcess final {
 };
 
 // Starts a program that holds exactly the descriptors given to it: no other one of ours, no
-// environment, no new privileges by exec, a session of its own (so that the terminal's signals are
-// not for it), no signal blocked or handled.
+// environment, no new privileges by exec, a process group of its own (so that the terminal's
+// signals are not for it), no signal blocked or handled.
 //
 // The caller stands still until the exec, as with vfork, so that a failure of any step comes back
 // from here. Nothing is copied, which makes it fast: spawn, exec and end of an empty program took

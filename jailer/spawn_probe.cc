@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
   ::prctl(PR_GET_PDEATHSIG, &death_signal);
   ::dprintf(1, "\nenvironment=%s\n", environ == nullptr || *environ == nullptr ? "none" : *environ);
   ::dprintf(1, "no_new_privs=%d\n", ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
-  ::dprintf(1, "session_leader=%d\n", ::getsid(0) == ::getpid());
+  ::dprintf(1, "group_leader=%d\n", ::getpgrp() == ::getpid());
   ::dprintf(1, "death_signal=%d\n", death_signal);
   ::dprintf(1, "blocked=%d\n", AnySignalBlocked());
   if (order == "hang") {

@@ -77,7 +77,7 @@ TEST_F(SpawnTest, ProgramHoldsWhatItWasGivenAndNothingElse) {
   EXPECT_THAT(said, HasSubstr("fds=1,7,\n"));
   EXPECT_THAT(said, HasSubstr("environment=none\n"));
   EXPECT_THAT(said, HasSubstr("no_new_privs=1\n"));
-  EXPECT_THAT(said, HasSubstr("session_leader=1\n"));
+  EXPECT_THAT(said, HasSubstr("group_leader=1\n"));
   EXPECT_THAT(said, HasSubstr("death_signal=9\n"));
   EXPECT_EQ(child->Wait()->exit_code, 0);
 }

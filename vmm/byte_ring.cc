@@ -5,7 +5,6 @@
 namespace mayfly::vmm {
 
 size_t ByteRing::Push(std::span<const std::byte> bytes) {
-  if (!bytes_) bytes_ = std::make_unique_for_overwrite<std::byte[]>(capacity_);
   const size_t count = std::min(bytes.size(), capacity_ - size_);
   const size_t at = (begin_ + size_) % capacity_;
   const size_t until_wrap = std::min(count, capacity_ - at);

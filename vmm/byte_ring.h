@@ -7,11 +7,12 @@
 
 namespace mayfly::vmm {
 
-// A bounded queue of bytes. Its memory is asked for with the first byte, and touched only as far as
-// it fills: a console that is read costs a page. Not thread-safe.
+// A bounded queue of bytes. Its memory is touched only as far as it fills: a console that is read
+// costs a page. Not thread-safe.
 class ByteRing final {
  public:
-  explicit ByteRing(size_t capacity) : capacity_(capacity) {}
+  explicit ByteRing(size_t capacity)
+      : capacity_(capacity), bytes_(std::make_unique_for_overwrite<std::byte[]>(capacity)) {}
 
   [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
@@ -26,7 +27,7 @@ class ByteRing final {
 
  private:
   const size_t capacity_;
-  std::unique_ptr<std::byte[]> bytes_;
+  const std::unique_ptr<std::byte[]> bytes_;
   size_t begin_ = 0;
   size_t size_ = 0;
 };

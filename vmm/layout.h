@@ -64,7 +64,6 @@ inline constexpr uint64_t kIdentityMap = 0xfeff'c000;
 inline constexpr uint64_t kTss = 0xfeff'd000;
 
 // --- Ports.
-inline constexpr uint16_t kI8042Data = 0x60;
 inline constexpr uint16_t kI8042Command = 0x64;
 inline constexpr uint16_t kBootMark = 0x80;
 inline constexpr uint16_t kExit = 0xf4;

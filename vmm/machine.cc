@@ -62,6 +62,9 @@ absl::StatusOr<Vm> CreateVm(const Kvm& kvm, const GuestMemory& memory) {
   MAYFLY_RETURN_IF_ERROR(
       vm.EnableCapability(KVM_CAP_DISABLE_QUIRKS, KVM_X86_QUIRK_LINT0_REENABLED));
   MAYFLY_RETURN_IF_ERROR(vm.CreateIrqchip());
+  // Only a local APIC without a TSC-deadline timer leaves a kernel in need of a second timer, to
+  // calibrate it by. KVM starts a thread for each PIT, so it is not made for nothing.
+  if (kvm.Capability(KVM_CAP_TSC_DEADLINE_TIMER) == 0) MAYFLY_RETURN_IF_ERROR(vm.CreatePit());
   return vm;
 }
 
@@ -89,23 +92,24 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(MachineConfig config,
   MAYFLY_ASSIGN_OR_RETURN(Vm vm, CreateVm(kvm, memory));
   timeline->Record(TimelineStep::kVmCreated);
   MAYFLY_ASSIGN_OR_RETURN(auto console, Console::Create());
-  auto machine = std::make_unique<Machine>(
-      Passkey(), std::move(config), std::move(memory), std::move(vm), std::move(console),
-      std::move(boot_thread), std::move(timeline), std::move(on_exit));
+  auto machine =
+      std::make_unique<Machine>(Passkey(), std::move(config), std::move(memory), std::move(vm),
+                                std::move(console), std::move(boot_thread), std::move(timeline));
   MAYFLY_RETURN_IF_ERROR(machine->CreateVcpus(kvm));
   MAYFLY_RETURN_IF_ERROR(machine->CreateDevices());
   MAYFLY_RETURN_IF_ERROR(machine->LoadGuest());
+  machine->threads_.front().Rouse();
   if (machine->virtio_) MAYFLY_RETURN_IF_ERROR(machine->virtio_->BindTo(machine->vm_));
   machine->timeline_->Record(TimelineStep::kDevicesReady);
+  machine->on_exit_ = std::move(on_exit);
   return machine;
 }
 
 Machine::Machine(Passkey, MachineConfig config, GuestMemory memory, Vm vm,
                  std::unique_ptr<Console> console, ParkedThread boot_thread,
-                 std::shared_ptr<Timeline> timeline, ExitListener on_exit)
+                 std::shared_ptr<Timeline> timeline)
     : config_(std::move(config)),
       timeline_(std::move(timeline)),
-      on_exit_(std::move(on_exit)),
       memory_(std::move(memory)),
       vm_(std::move(vm)),
       console_(std::move(console)),
@@ -190,7 +194,15 @@ absl::Status Machine::Start() {
     threads_.back().Release(
         [this, index](const absl::Status& prepared) { RunVcpu(index, prepared); });
   }
+  DropInputs();
   return absl::OkStatus();
+}
+
+void Machine::DropInputs() {
+  config_.kvm.Reset();
+  config_.kernel.fd.Reset();
+  config_.initrd.reset();
+  config_.cpu_profile.reset();
 }
 
 absl::Status Machine::AddThread(std::string name, ThreadRole role) {
@@ -239,7 +251,7 @@ void Machine::Exit(ExitStatus status) {
     const std::scoped_lock lock(mutex_);
     status_ = std::move(status);
   }
-  on_exit_();
+  if (on_exit_) on_exit_();
 }
 
 }  // namespace mayfly::vmm

@@ -50,7 +50,7 @@ class Machine final : private ExitSink {
 
   Machine(Passkey, MachineConfig config, GuestMemory memory, Vm vm,
           std::unique_ptr<Console> console, ParkedThread boot_thread,
-          std::shared_ptr<Timeline> timeline, ExitListener on_exit);
+          std::shared_ptr<Timeline> timeline);
   ~Machine() override;
 
   // Lets the vCPUs run. Errors: FailedPrecondition when called twice, or when the VM has ended
@@ -68,6 +68,8 @@ class Machine final : private ExitSink {
   [[nodiscard]] absl::Status CreateVcpus(const Kvm& kvm);
   [[nodiscard]] absl::Status CreateDevices();
   [[nodiscard]] absl::Status LoadGuest();
+  // Closes what only Create() needed.
+  void DropInputs();
   [[nodiscard]] absl::Status AddThread(std::string name, ThreadRole role);
   // What vCPU `index` and the io loop do with their threads.
   void RunVcpu(size_t index, const absl::Status& prepared);
@@ -78,7 +80,7 @@ class Machine final : private ExitSink {
 
   MachineConfig config_;
   const std::shared_ptr<Timeline> timeline_;
-  const ExitListener on_exit_;
+  ExitListener on_exit_;  // empty until Create() has succeeded: a VM that never was does not end
 
   GuestMemory memory_;
   Vm vm_;

@@ -320,6 +320,7 @@ TEST_F(MachineTest, RefusesWhatCannotBe) {
     EXPECT_FALSE(status.ok()) << item.message;
     EXPECT_THAT(std::string(status.message()), HasSubstr(item.message));
   }
+  EXPECT_EQ(exits_, 0) << "a VM that never was does not end";
 }
 
 TEST_F(MachineTest, RunsWithTheSmallestAndWithSplitMemory) {

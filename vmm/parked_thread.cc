@@ -1,10 +1,12 @@
 #include "vmm/parked_thread.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <atomic>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/status.h"
 
 namespace mayfly::vmm {
@@ -14,13 +16,20 @@ namespace {
 // touched costs memory.
 constexpr size_t kStackSize = size_t{256} << 10;
 
+// How long a roused thread stays awake without work. Waking a sleeping one takes 60 to 100
+// microseconds where the host is itself virtual (its idle CPU has to be woken by the outer
+// hypervisor).
+constexpr Nanoseconds kAlertness = std::chrono::microseconds(400);
+
+enum class Phase : int { kParked, kRoused, kReleased };
+
 }  // namespace
 
 struct ParkedThread::State {
   std::string name;
   Preparation preparation;
-  Work work;  // set before `released`
-  std::atomic_flag released;
+  Work work;  // set before kReleased
+  std::atomic<Phase> phase = Phase::kParked;
   pthread_t handle{};
 };
 
@@ -30,7 +39,7 @@ ParkedThread::ParkedThread(ParkedThread&& other) noexcept = default;
 
 ParkedThread::~ParkedThread() {
   if (!state_) return;
-  if (!state_->released.test()) Release(nullptr);
+  if (state_->phase.load() != Phase::kReleased) Release(nullptr);
   ::pthread_join(state_->handle, nullptr);
 }
 
@@ -57,15 +66,24 @@ void* ParkedThread::Main(void* argument) {
   // By the thread itself: from outside, glibc would open a file of /proc for it.
   ::pthread_setname_np(::pthread_self(), state.name.c_str());
   const absl::Status prepared = state.preparation ? state.preparation() : absl::OkStatus();
-  state.released.wait(false);
+  state.phase.wait(Phase::kParked);
+  const Nanoseconds patience = MonotonicNow() + kAlertness;
+  // Yielding, for hosts whose CPUs are all busy: then whoever will release us may need this one.
+  while (state.phase.load() == Phase::kRoused && MonotonicNow() < patience) ::sched_yield();
+  state.phase.wait(Phase::kRoused);
   if (state.work) state.work(prepared);
   return nullptr;
 }
 
+void ParkedThread::Rouse() {
+  state_->phase.store(Phase::kRoused);
+  state_->phase.notify_one();
+}
+
 void ParkedThread::Release(Work work) {
   state_->work = std::move(work);
-  state_->released.test_and_set();
-  state_->released.notify_one();
+  state_->phase.store(Phase::kReleased);
+  state_->phase.notify_one();
 }
 
 }  // namespace mayfly::vmm

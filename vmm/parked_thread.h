@@ -31,6 +31,10 @@ class ParkedThread final {
   // Waits for the thread's end. One that was never released has no work.
   ~ParkedThread();
 
+  // Says that Release() will follow within some 100 microseconds: the thread wakes up and waits for
+  // it on its feet, so that it begins at once. May be left out, and does no harm where the work
+  // comes later after all.
+  void Rouse();
   // Lets it go to work. Once.
   void Release(Work work);
 

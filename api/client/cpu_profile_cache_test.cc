@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string>
 
 #include "base/owned_fd.h"
@@ -39,7 +40,9 @@ class CpuProfileCacheTest : public ::testing::Test {
 
   [[nodiscard]] std::string Content() const {
     std::ifstream file(File(), std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
   }
   void Overwrite(const std::string& content) const {
     std::ofstream(File(), std::ios::binary | std::ios::trunc) << content;

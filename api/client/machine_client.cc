@@ -12,24 +12,19 @@ MachineClient MachineClient::Launch(rpc::Vmm::Client vmm, MachineSpec spec,
                                     rpc::ByteStream::Client output) {
   auto create = vmm.createRequest();
   EncodeSpec(std::move(spec), create);
-  rpc::Machine::Client machine = create.send().getMachine();
-
-  // The start first: the console keeps what the guest writes until it is attached.
-  auto started = machine.startRequest().send();
-  auto console = machine.consoleRequest();
-  console.setOutput(std::move(output));
-  rpc::ByteStream::Client input = console.send().getInput();
-  auto waited = machine.waitRequest().send();
-  auto ended =
-      started.ignoreResult()
-          .then([waited = std::move(waited)]() mutable { return std::move(waited); })
-          .then(
-              [](capnp::Response<rpc::Machine::WaitResults>&& response) {
-                return absl::StatusOr<vmm::ExitStatus>(DecodeExitStatus(response.getStatus()));
-              },
-              [](kj::Exception&& exception) {
-                return absl::StatusOr<vmm::ExitStatus>(FromException(exception));
-              });
+  create.setStart(true);
+  create.setOutput(std::move(output));
+  auto created = create.send();
+  rpc::Machine::Client machine = created.getMachine();
+  rpc::ByteStream::Client input = created.getInput();
+  // An error of the creation comes back as that of the wait for what was not created.
+  auto ended = machine.waitRequest().send().then(
+      [](capnp::Response<rpc::Machine::WaitResults>&& response) {
+        return absl::StatusOr<vmm::ExitStatus>(DecodeExitStatus(response.getStatus()));
+      },
+      [](kj::Exception&& exception) {
+        return absl::StatusOr<vmm::ExitStatus>(FromException(exception));
+      });
   return {std::move(machine), std::move(input), std::move(ended)};
 }
 

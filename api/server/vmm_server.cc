@@ -18,24 +18,29 @@ kj::Promise<void> VmmServer::create(CreateContext context) {
   timeline_->Record(TimelineStep::kSpecReceived);
   return DecodeSpec(context.getParams())
       .then([this, context](kj::Own<MachineSpec> spec) mutable -> kj::Promise<void> {
-        absl::StatusOr<rpc::Machine::Client> machine = Create(std::move(*spec));
-        if (!machine.ok()) return ToException(machine.status());
-        context.getResults().setMachine(*std::move(machine));
+        const absl::Status status = Create(std::move(*spec), context);
+        if (!status.ok()) return ToException(status);
         return kj::READY_NOW;
       });
 }
 
-absl::StatusOr<rpc::Machine::Client> VmmServer::Create(MachineSpec spec) {
+absl::Status VmmServer::Create(MachineSpec spec, CreateContext& context) {
   if (slot_->machine != nullptr) {
     return absl::FailedPreconditionError(
         "this VMM process has its VM already; start another for another VM");
   }
   MAYFLY_ASSIGN_OR_RETURN(kj::Own<HostedMachine> machine,
                           HostedMachine::Create(std::move(spec), timeline_, port_));
-  rpc::Machine::Client client =
-      kj::heap<MachineServer>(kj::addRef(*machine), std::move(slot_->release));
+  const rpc::Vmm::CreateParams::Reader params = context.getParams();
+  if (params.getStart()) MAYFLY_RETURN_IF_ERROR(machine->Start());
+  // The console keeps what the guest writes until then.
+  if (params.hasOutput()) {
+    context.getResults().setInput(machine->AttachConsole(params.getOutput()));
+  }
+  context.getResults().setMachine(
+      kj::heap<MachineServer>(kj::addRef(*machine), std::move(slot_->release)));
   slot_->machine = std::move(machine);
-  return client;
+  return absl::OkStatus();
 }
 
 }  // namespace mayfly::api

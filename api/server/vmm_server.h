@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "api/codec/machine_spec.h"
 #include "api/mayfly.capnp.h"
 #include "api/server/hosted_machine.h"
@@ -31,7 +31,7 @@ class VmmServer final : public rpc::Vmm::Server {
   kj::Promise<void> create(CreateContext context) override;
 
  private:
-  [[nodiscard]] absl::StatusOr<rpc::Machine::Client> Create(MachineSpec spec);
+  [[nodiscard]] absl::Status Create(MachineSpec spec, CreateContext& context);
 
   kj::Own<VmSlot> slot_;
   std::shared_ptr<Timeline> timeline_;

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -31,7 +31,9 @@ TEST(BootHello, EndsWithTheGuestsStatus) { EXPECT_EQ(Boot("exit_status").exit_co
 
 std::string Read(const fs::path& path) {
   std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 TEST(BootHello, IsWhatTheDocumentShows) {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -44,7 +44,9 @@ class BadInputTest : public CliTest {
 
   [[nodiscard]] std::string HelloBytes() const {
     std::ifstream file(GuestPath("hello"), std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
   }
 };
 

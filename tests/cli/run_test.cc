@@ -4,7 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
 
 #include "tests/cli/cli_test.h"
@@ -140,7 +140,9 @@ TEST_F(RunTest, TimelineIsDrawn) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.err, IsEmpty());
   std::ifstream file(drawing);
-  const std::string svg((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::ostringstream text;
+  text << file.rdbuf();
+  const std::string svg = text.str();
   EXPECT_THAT(svg, HasSubstr(">first run</text>"));
 }
 

@@ -14,7 +14,6 @@ enum Leaf : uint32_t {
   kCacheTopology = 0x4,
   kExtendedFeatures = 0x7,
   kTopology = 0xb,
-  kXsave = 0xd,
   kTscFrequency = 0x15,
   kTopologyV2 = 0x1f,
   kHypervisor = 0x4000'0000,

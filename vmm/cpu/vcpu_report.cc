@@ -29,12 +29,20 @@ std::string Instruction(const VcpuFd& vcpu, const GuestMemory& memory, uint64_t 
   return bytes.ok() ? Hex(*bytes) : " (not in memory)";
 }
 
+// AMD's KVM resets a vCPU that had a triple fault, before anybody can look at it.
+bool WasReset(const kvm_regs& regs, const kvm_sregs& sregs) {
+  constexpr uint64_t kResetBase = 0xffff0000;
+  constexpr uint64_t kResetVector = 0xfff0;
+  return sregs.cs.base == kResetBase && regs.rip == kResetVector;
+}
+
 }  // namespace
 
 std::string DescribeVcpu(const VcpuFd& vcpu, const GuestMemory& memory) {
   const auto regs = vcpu.Regs();
   const auto sregs = vcpu.Sregs();
   if (!regs.ok() || !sregs.ok()) return "registers: not available\n";
+  if (WasReset(*regs, *sregs)) return "registers: lost, the CPU was reset\n";
   std::string text = absl::StrFormat(
       "rip %016x  rflags %08x  cs %04x (base %x, dpl %u, %s)\n"
       "rax %016x  rbx %016x  rcx %016x  rdx %016x\n"

@@ -48,11 +48,10 @@ TEST_F(ExitDevicesTest, TheExitPortTakesAnyByteForAStatus) {
 
 TEST_F(ExitDevicesTest, OnlyTheResetCommandResets) {
   I8042 i8042(exits_);
-  Out(i8042, 4, 0xd1);
-  Out(i8042, 0, I8042::kPulseResetCommand);
+  Out(i8042, 0, 0xd1);
   EXPECT_EQ(exits_.reason(), std::nullopt);
-  EXPECT_EQ(In(i8042, 4), 0) << "a kernel about to reset waits for this";
-  Out(i8042, 4, 0xfe);
+  EXPECT_EQ(In(i8042, 0), 0) << "a kernel about to reset waits for this";
+  Out(i8042, 0, 0xfe);
   EXPECT_EQ(exits_.reason(), ExitReason::kReset);
 }
 

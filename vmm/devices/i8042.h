@@ -5,11 +5,12 @@
 
 namespace mayfly::vmm {
 
-// What is left of a PC's keyboard controller: the command that pulses the CPU's reset line. There
-// is no keyboard. Also the reset register of the FADT. Stateless, so thread-safe.
+// What is left of a PC's keyboard controller: the command port, for the command that pulses the
+// CPU's reset line. There is no keyboard. Also the reset register of the FADT. Stateless, so
+// thread-safe.
 class I8042 final : public ByteRegisters {
  public:
-  static constexpr uint64_t kSize = 5;  // ports 0x60 to 0x64
+  static constexpr uint64_t kSize = 1;
   static constexpr uint8_t kPulseResetCommand = 0xfe;
 
   explicit I8042(ExitSink& exits) : exits_(exits) {}

@@ -22,7 +22,7 @@ Platform::Platform(Console& console, Timeline& timeline, ExitSink& exits,
 Platform::~Platform() { console_.SetInputListener(nullptr); }
 
 absl::Status Platform::AttachTo(Bus& ports) {
-  MAYFLY_RETURN_IF_ERROR(ports.Add(layout::kI8042Data, I8042::kSize, i8042_));
+  MAYFLY_RETURN_IF_ERROR(ports.Add(layout::kI8042Command, I8042::kSize, i8042_));
   MAYFLY_RETURN_IF_ERROR(ports.Add(layout::kBootMark, BootMark::kSize, boot_mark_));
   MAYFLY_RETURN_IF_ERROR(ports.Add(layout::kExit, ExitPort::kSize, exit_port_));
   MAYFLY_RETURN_IF_ERROR(ports.Add(layout::kSerial, Serial::kSize, serial_));

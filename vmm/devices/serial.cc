@@ -62,6 +62,9 @@ enum ModemStatus : uint8_t {
 
 constexpr uint8_t kDivisor9600Baud = 12;
 constexpr size_t kLoopbackDepth = 16;  // the FIFO of a 16550A
+// Linux reads three bytes blindly before it enables the interrupt. A guest that reads more than
+// this means it.
+constexpr size_t kSetAsideDepth = 8;
 
 }  // namespace
 
@@ -72,7 +75,8 @@ Serial::Serial(Console& console, Timeline& timeline, std::function<void(IrqLevel
       line_control_(kEightBits),
       modem_control_(kOut2),
       divisor_low_(kDivisor9600Baud),
-      loopback_(kLoopbackDepth) {}
+      loopback_(kLoopbackDepth),
+      set_aside_(kSetAsideDepth) {}
 
 void Serial::OnInput() {
   const std::scoped_lock lock(mutex_);
@@ -84,7 +88,8 @@ bool Serial::divisor_latch() const { return (line_control_ & kDivisorLatch) != 0
 bool Serial::loopback() const { return (modem_control_ & kLoopback) != 0; }
 
 bool Serial::received() const {
-  return !loopback_.empty() || (!loopback() && console_.has_input());
+  if (loopback() || !loopback_.empty()) return !loopback_.empty();
+  return (!setting_up_ && !set_aside_.empty()) || console_.has_input();
 }
 
 uint8_t Serial::ReadByte(uint64_t offset) {
@@ -148,9 +153,26 @@ void Serial::WriteByte(uint64_t offset, uint8_t value) {
 
 uint8_t Serial::Receive() {
   auto byte = loopback_.PopOne();
-  if (!byte && !loopback()) byte = console_.TakeInput();
+  if (!byte && !loopback()) byte = TakeInput();
   UpdateInterrupt();
   return byte ? std::to_integer<uint8_t>(*byte) : 0;
+}
+
+std::optional<std::byte> Serial::TakeInput() {
+  if (!setting_up_) {
+    if (const auto byte = set_aside_.PopOne()) return byte;
+    return console_.TakeInput();
+  }
+  const auto byte = console_.TakeInput();
+  if (!byte) return byte;
+  if (set_aside_.full()) {
+    setting_up_ = false;
+    while (set_aside_.PopOne()) {
+    }
+  } else {
+    set_aside_.Push(std::span(&*byte, 1));
+  }
+  return byte;
 }
 
 void Serial::Transmit(uint8_t value) {
@@ -201,6 +223,7 @@ uint8_t Serial::IdentifyInterrupt() {
 void Serial::EnableInterrupts(uint8_t value) {
   const bool was_enabled = (interrupt_enable_ & kEnableTransmitterEmpty) != 0;
   interrupt_enable_ = value & kEnableMask;
+  if ((value & kEnableReceived) != 0) setting_up_ = false;
   // Enabling it while the transmitter is empty raises it: drivers start sending that way, and probe
   // for it.
   if (!was_enabled && (value & kEnableTransmitterEmpty) != 0) transmitter_empty_pending_ = true;
@@ -214,6 +237,7 @@ void Serial::ControlFifo(uint8_t value) {
   // driver that clears its FIFOs when it opens the port must not lose it.
   while (loopback_.PopOne()) {
   }
+  setting_up_ = (interrupt_enable_ & kEnableReceived) == 0;
   UpdateInterrupt();
 }
 

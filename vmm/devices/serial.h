@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 
 #include "base/timeline.h"
 #include "vmm/console.h"
@@ -17,6 +18,11 @@ namespace mayfly::vmm {
 // nothing. Its receive FIFO is the console's queue of input, so nothing is ever overrun. The
 // interrupt is not gated by OUT2, as it would be on a PC: tiny guests forget about it, and nobody
 // else shares the line.
+//
+// Input may be there before the guest is. Drivers clear the receive FIFO while they set the port
+// up, which we ignore, and then read from it without looking at what they read, to have it empty
+// for certain (Linux' serial8250_do_startup): such bytes are given back when the driver enables the
+// interrupt.
 class Serial final : public ByteRegisters {
  public:
   static constexpr uint64_t kSize = 8;  // ports
@@ -37,6 +43,7 @@ class Serial final : public ByteRegisters {
   [[nodiscard]] bool loopback() const;
   [[nodiscard]] bool received() const;
   [[nodiscard]] uint8_t Receive();
+  [[nodiscard]] std::optional<std::byte> TakeInput();
   void Transmit(uint8_t value);
   [[nodiscard]] uint8_t LineStatus() const;
   [[nodiscard]] uint8_t ModemStatus() const;
@@ -63,6 +70,8 @@ class Serial final : public ByteRegisters {
   bool first_byte_seen_ = false;
   IrqLevel level_ = IrqLevel::kLow;
   ByteRing loopback_;
+  bool setting_up_ = false;  // since the receive FIFO was cleared
+  ByteRing set_aside_;       // what was read meanwhile
 };
 
 }  // namespace mayfly::vmm

@@ -139,6 +139,33 @@ TEST_F(SerialTest, ClearingTheFifoKeepsWhatTheHostHasQueued) {
   EXPECT_EQ(In(kRbrThr), 'a');
 }
 
+TEST_F(SerialTest, WhatADriverReadsBlindlyWhileItSetsThePortUpComesAgain) {
+  constexpr uint8_t kClearFifos = 0x07;
+  Type("abcdef");
+  Out(kIirFcr, kClearFifos);
+  EXPECT_EQ(In(kRbrThr), 'a');
+  Out(kIirFcr, kClearFifos);
+  EXPECT_EQ(In(kRbrThr), 'b');
+  EXPECT_EQ(In(kRbrThr), 'c');
+  Out(kIer, 0x01);
+  for (const char expected : std::string("abcdef")) {
+    EXPECT_EQ(In(kLsr) & 1, 1);
+    EXPECT_EQ(In(kRbrThr), expected);
+  }
+  EXPECT_EQ(In(kLsr) & 1, 0);
+}
+
+TEST_F(SerialTest, AGuestThatPollsGetsEachByteOnce) {
+  Out(kIirFcr, 0x07);
+  const std::string text = "more than what is set aside";
+  Type(text);
+  std::string got;
+  while ((In(kLsr) & 1) != 0) got += static_cast<char>(In(kRbrThr));
+  EXPECT_EQ(got, text);
+  Out(kIer, 0x01);
+  EXPECT_EQ(In(kLsr) & 1, 0);
+}
+
 TEST_F(SerialTest, LoopbackConnectsOutputsToInputs) {
   Out(kMcr, 0x10);
   EXPECT_EQ(In(kMsr), 0x00);
