@@ -3,7 +3,6 @@
 #include <sys/epoll.h>
 
 #include <array>
-#include <condition_variable>
 #include <span>
 #include <utility>
 
@@ -56,24 +55,39 @@ void EventLoop::Post(Work work) {
 
 void EventLoop::RunSync(const Work& work) {
   std::unique_lock lock(mutex_);
-  const bool loop_is_elsewhere = (state_ == State::kRunning || state_ == State::kStopping) &&
-                                 thread_ != std::this_thread::get_id();
-  if (!loop_is_elsewhere) {
+  if (thread_ == std::this_thread::get_id()) {
     lock.unlock();
     work();
+  } else if (!Serving()) {
+    RunInPlace(work, lock);
+  } else {
+    bool done = false;  // guarded by mutex_
+    posted_.push_back([&] {
+      work();
+      const std::scoped_lock done_lock(mutex_);
+      done = true;
+      // Under the lock: the waiter, who owns `done`, cannot leave before we let go of it.
+      changed_.notify_all();
+    });
+    wake_.Signal();
+    changed_.wait(lock, [&] { return done; });
+  }
+}
+
+void EventLoop::RunInPlace(const Work& work, std::unique_lock<std::mutex>& lock) {
+  changed_.wait(lock, [this] { return thread_ == std::thread::id() || Serving(); });
+  if (Serving()) {  // it has begun meanwhile
+    lock.unlock();
+    RunSync(work);
     return;
   }
-  std::condition_variable finished;
-  bool done = false;  // guarded by mutex_
-  posted_.push_back([&] {
-    work();
-    const std::scoped_lock done_lock(mutex_);
-    done = true;
-    // Under the lock: the waiter, who owns `finished`, cannot leave before we let go of it.
-    finished.notify_one();
-  });
-  wake_.Signal();
-  finished.wait(lock, [&] { return done; });
+  // The caller is the loop's thread for as long as this takes: nobody else comes in, Run() neither.
+  thread_ = std::this_thread::get_id();
+  lock.unlock();
+  work();
+  lock.lock();
+  thread_ = std::thread::id();
+  changed_.notify_all();
 }
 
 void EventLoop::RunPosted() {
@@ -94,7 +108,8 @@ void EventLoop::Dispatch(int fd) {
 
 void EventLoop::Run() {
   {
-    const std::scoped_lock lock(mutex_);
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return thread_ == std::thread::id(); });
     if (state_ != State::kNew) return;  // stopped before it began
     thread_ = std::this_thread::get_id();
     state_ = State::kRunning;
@@ -106,6 +121,8 @@ void EventLoop::Run() {
       const std::scoped_lock lock(mutex_);
       if (state_ != State::kRunning && posted_.empty()) {
         state_ = State::kStopped;
+        thread_ = std::thread::id();
+        changed_.notify_all();
         return;
       }
     }

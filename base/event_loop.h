@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -46,9 +47,10 @@ class EventLoop final {
 
   // Runs `work` soon, in the order of posting. Work posted after Stop() is dropped.
   void Post(Work work);
-  // Runs `work` on the loop's thread and returns when it is done; runs it at once where the caller
-  // is the loop's thread, or where the loop has not begun or has ended (nobody else can be in it
-  // then). Never call it with a lock held that a handler takes.
+  // Runs `work` on the loop's thread and returns when it is done. Where the caller is that thread,
+  // at once. Where the loop has not begun or has ended, on the caller's thread, which stands in for
+  // the loop's meanwhile: one at a time, and Run() waits for it. Never call it with a lock held
+  // that a handler takes.
   void RunSync(const Work& work);
 
   // Serves until Stop(). Can be called once.
@@ -60,6 +62,11 @@ class EventLoop final {
  private:
   enum class State { kNew, kRunning, kStopping, kStopped };
 
+  // Whether a thread is in Run(). Under mutex_.
+  [[nodiscard]] bool Serving() const {
+    return state_ == State::kRunning || state_ == State::kStopping;
+  }
+  void RunInPlace(const Work& work, std::unique_lock<std::mutex>& lock);
   void RunPosted();
   void Dispatch(int fd);
 
@@ -69,8 +76,9 @@ class EventLoop final {
   std::unordered_map<int, std::shared_ptr<Work>> handlers_;
 
   std::mutex mutex_;
+  std::condition_variable changed_;
   State state_ = State::kNew;  // guarded by mutex_
-  std::thread::id thread_;     // guarded by mutex_; of Run()
+  std::thread::id thread_;     // guarded by mutex_; who acts as the loop's thread, if anybody
   std::vector<Work> posted_;   // guarded by mutex_
 };
 

@@ -158,6 +158,29 @@ TEST_F(EventLoopTest, ManyThreadsPostAndStopLosesNoRunSync) {
   EXPECT_EQ(done, kThreads * kCalls);
 }
 
+// A vCPU may activate its device before the io thread has come alive: whoever runs the work, it is never two at once.
+TEST_F(EventLoopTest, OneAtATimeEvenWhileTheLoopBegins) {
+  constexpr int kThreads = 4;
+  constexpr int kCalls = 500;
+  int counter = 0;  // not atomic: what is under test guards it
+  std::vector<std::thread> threads;
+  threads.reserve(kThreads);
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      for (int call = 0; call < kCalls; ++call) {
+        loop_->RunSync([&] {
+          ++counter;
+          loop_->RunSync([&] { ++counter; });
+        });
+      }
+    });
+  }
+  Start();
+  for (std::thread& thread : threads) thread.join();
+  Finish();
+  EXPECT_EQ(counter, 2 * kThreads * kCalls);
+}
+
 TEST_F(EventLoopTest, StoppedBeforeItBegan) {
   loop_->Stop();
   loop_->Run();  // returns
