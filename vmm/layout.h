@@ -9,7 +9,7 @@
 // The guest-physical map. One place, so that no two parts can claim the same address.
 //
 //   0x0000'0000  real-mode vectors and BIOS data: left zero
-//   0x0000'0500  our boot structures, see kBoot... below
+//   0x0000'0500  our boot structures
 //   0x0009'fc00  where an EBDA would be; reserved, because kernels look for tables here
 //   0x000a'0000  the VGA hole of a PC: RAM behind it, but told to nobody
 //   0x000e'0000  ACPI tables, MP table (where kernels without a hint scan for them), reserved
@@ -43,12 +43,12 @@ inline constexpr uint64_t kCommandLine = 0x20000;
 inline constexpr uint64_t kLowMemoryEnd = 0x9fc00;
 
 // --- Firmware tables.
-inline constexpr uint64_t kReservedLow = kLowMemoryEnd;
 inline constexpr uint64_t kFirmwareTables = 0xe0000;
-inline constexpr uint64_t kAcpi =
-    0xe0000;  // RSDP first: a scan finds it at the first look (ACPI 6.5, 5.2.5.1)
+// The RSDP first: a scan finds it at its first look (ACPI 6.5, 5.2.5.1).
+inline constexpr uint64_t kAcpi = 0xe0000;
 inline constexpr uint64_t kAcpiSize = 64 * kKiB;
-inline constexpr uint64_t kMpTable = 0xf0000;  // MP 1.4, chapter 4: the BIOS ROM is a place to scan
+// MP 1.4, chapter 4: the BIOS ROM is a place that kernels scan.
+inline constexpr uint64_t kMpTable = 0xf0000;
 inline constexpr uint64_t kMpTableSize = 64 * kKiB;
 inline constexpr uint64_t kHighMemory = 0x100000;
 

@@ -155,7 +155,7 @@ absl::Status Machine::CreateDevices() {
   MAYFLY_RETURN_IF_ERROR(platform_.AttachTo(ports_));
   if (config_.disks.empty()) return absl::OkStatus();
   MAYFLY_ASSIGN_OR_RETURN(virtio_, VirtioDevices::Create(std::move(config_.disks), memory_,
-                                                         timeline_, std::move(config_.on_event)));
+                                                         timeline_, config_.on_event));
   return virtio_->AttachTo(mmio_);
 }
 

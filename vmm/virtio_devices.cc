@@ -23,8 +23,8 @@ virtio::BlockAccess AccessOf(const DiskConfig& config) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<VirtioDevices>> VirtioDevices::Create(
-    std::vector<DiskConfig> disks, const GuestMemory& memory, std::shared_ptr<Timeline> timeline,
-    std::function<void(std::string)> on_event) {
+    std::vector<DiskConfig> disks, const GuestMemory& memory,
+    const std::shared_ptr<Timeline>& timeline, const std::function<void(std::string)>& on_event) {
   if (disks.size() > layout::kMaxVirtioDevices) {
     return absl::InvalidArgumentError(absl::StrCat(disks.size(),
                                                    " disks are more than a VM can have: give it at "

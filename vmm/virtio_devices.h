@@ -25,8 +25,8 @@ class VirtioDevices final {
   // Opens the disks of `disks`, taking their descriptors. `memory` outlives the devices.
   // Errors: those of virtio::RawDisk, and InvalidArgument for more disks than there are places.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<VirtioDevices>> Create(
-      std::vector<DiskConfig> disks, const GuestMemory& memory, std::shared_ptr<Timeline> timeline,
-      std::function<void(std::string)> on_event);
+      std::vector<DiskConfig> disks, const GuestMemory& memory,
+      const std::shared_ptr<Timeline>& timeline, const std::function<void(std::string)>& on_event);
 
   explicit VirtioDevices(std::unique_ptr<EventLoop> loop) : loop_(std::move(loop)) {}
   VirtioDevices(const VirtioDevices&) = delete;

@@ -41,17 +41,21 @@ std::uint8_t SetUpAndRun() {
   return RunCommand(options);
 }
 
+// A kernel without ACPI does not know how to power off, and would stop for ever: it can still
+// reset.
+int WayOut() { return access("/sys/firmware/acpi", F_OK) == 0 ? RB_POWER_OFF : RB_AUTOBOOT; }
+
 [[noreturn]] void EndMachine(std::uint8_t status) {
   EndEverything();
   SealRoot();
   DrainConsole();
   if (!WritePort(Port::kExitStatus, status)) {
-    Say("this kernel permits no port I/O (CONFIG_X86_IOPL_IOPERM), so the exit status " +
-        std::to_string(status) + " is lost: powering off");
+    Say("this kernel permits no port I/O (CONFIG_X86_IOPL_IOPERM): the exit status " +
+        std::to_string(status) + " is lost");
     DrainConsole();
   }
   // Also for a monitor that has no such port.
-  reboot(RB_POWER_OFF);
+  reboot(WayOut());
   for (;;) pause();  // a process 1 that ends is a kernel panic
 }
 

@@ -8,9 +8,10 @@ namespace {
 
 enum class LoadBy { kReading, kMapping };
 
-// Reading beats mapping the file copy-on-write, though it copies: an 18 MB vmlinux takes 59 million instructions to its
-// init when it was read, 85 when it was mapped (nested testbed, ICOUNT=1), because mapped pages come into the guest one by
-// one, read ones by transparent huge pages. And a file that changes later does not change the guest.
+// Reading beats mapping the file copy-on-write, though it copies: an 18 MB vmlinux takes 59 million
+// instructions to its init when it was read, 85 when it was mapped (nested testbed, ICOUNT=1),
+// because mapped pages come into the guest one by one, read ones by transparent huge pages. And a
+// file that changes later does not change the guest.
 constexpr LoadBy kLoadBy = LoadBy::kReading;
 
 }  // namespace

@@ -107,13 +107,16 @@ absl::Status SetBootMsrs(const VcpuFd& vcpu) {
   // (early_init_intel()).
   constexpr uint32_t kMiscEnable = 0x1a0;
   constexpr uint64_t kFastStrings = 1 << 0;
+  constexpr uint64_t kNoBranchTrace = 1 << 11;  // as KVM has them at reset: neither is there
+  constexpr uint64_t kNoEventSampling = 1 << 12;
   // IA32_MTRR_DEF_TYPE, MTRRs on, all memory write-back: as reset leaves it, all would be uncached
   // (SDM 3A, 12.11.2.1).
   constexpr uint32_t kMtrrDefaultType = 0x2ff;
   constexpr uint64_t kMtrrEnable = 1 << 11;
   constexpr uint64_t kWriteBack = 6;
-  constexpr std::array kMsrs = {Msr{.index = kMiscEnable, .value = kFastStrings},
-                                Msr{.index = kMtrrDefaultType, .value = kMtrrEnable | kWriteBack}};
+  constexpr std::array kMsrs = {
+      Msr{.index = kMiscEnable, .value = kFastStrings | kNoBranchTrace | kNoEventSampling},
+      Msr{.index = kMtrrDefaultType, .value = kMtrrEnable | kWriteBack}};
   return vcpu.SetMsrs(kMsrs);
 }
 

@@ -132,8 +132,8 @@ Vcpu::Next Vcpu::HandleSystemEvent() {
   }
 }
 
-Vcpu::Next Vcpu::Fail(std::string problem) {
-  return End(ExitReason::kInternalError, absl::StrCat(problem, " (vCPU ", index_, ")\n",
+Vcpu::Next Vcpu::Fail(std::string_view problem) {
+  return End(ExitReason::kInternalError, absl::StrCat(ToAbsl(problem), " (vCPU ", index_, ")\n",
                                                       DescribeVcpu(fd_, surroundings_.memory)));
 }
 

@@ -4,6 +4,8 @@
 
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "base/guest_memory.h"
@@ -50,7 +52,7 @@ class Vcpu final {
   void HandleMmio();
   [[nodiscard]] Next HandleSystemEvent();
   // The VM cannot go on: `problem` and the state of this vCPU are the report.
-  [[nodiscard]] Next Fail(std::string problem);
+  [[nodiscard]] Next Fail(std::string_view problem);
   [[nodiscard]] Next End(ExitReason reason, std::string detail);
 
   const unsigned index_;

@@ -19,8 +19,8 @@ struct CountedList {
 static_assert(sizeof(CountedList) == 8);
 
 // linux/kvm.h, with the size that these have in C.
-inline constexpr unsigned long kGetSupportedCpuidNumber = _IOWR(KVMIO, 0x05, CountedList);
-inline constexpr unsigned long kSetCpuid2Number = _IOW(KVMIO, 0x90, CountedList);
-inline constexpr unsigned long kSetMsrsNumber = _IOW(KVMIO, 0x89, CountedList);
+inline constexpr uint64_t kGetSupportedCpuidNumber = _IOWR(KVMIO, 0x05, CountedList);
+inline constexpr uint64_t kSetCpuid2Number = _IOW(KVMIO, 0x90, CountedList);
+inline constexpr uint64_t kSetMsrsNumber = _IOW(KVMIO, 0x89, CountedList);
 
 }  // namespace mayfly::vmm

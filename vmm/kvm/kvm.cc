@@ -31,7 +31,7 @@ int Kvm::Capability(unsigned capability) const {
 }
 
 absl::StatusOr<Vm> Kvm::CreateVm() const {
-  constexpr unsigned long kDefaultType = 0;
+  constexpr uint64_t kDefaultType = 0;
   MAYFLY_ASSIGN_OR_RETURN(const int vm, KvmCall(fd_, kCreateVm, kDefaultType));
   return Vm(OwnedFd(vm));
 }

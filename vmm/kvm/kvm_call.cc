@@ -44,7 +44,7 @@ std::string_view Remedy(int error) {
 }  // namespace
 
 absl::Status KvmError(const KvmRequest& request, int error) {
-  const absl::Status plain = ErrnoStatus(request.name, error);
+  absl::Status plain = ErrnoStatus(request.name, error);
   const std::string_view remedy = Remedy(error);
   if (remedy.empty()) return plain;
   return absl::Status(plain.code(), absl::StrCat(plain.message(), " (", ToAbsl(remedy), ")"));

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -13,7 +14,7 @@ namespace mayfly::vmm {
 
 // One request of KVM's API (Documentation/virt/kvm/api.rst), with its name for messages.
 struct KvmRequest {
-  unsigned long number;
+  uint64_t number;
   std::string_view name;
 };
 
@@ -40,6 +41,6 @@ template <typename Argument>
 }
 
 // Requests without an argument want a zero.
-inline constexpr unsigned long kNoArgument = 0;
+inline constexpr uint64_t kNoArgument = 0;
 
 }  // namespace mayfly::vmm

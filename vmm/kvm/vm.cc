@@ -61,7 +61,7 @@ absl::Status Vm::CreatePit() const {
 }
 
 absl::StatusOr<VcpuFd> Vm::CreateVcpu(uint32_t id) const {
-  auto fd = KvmCall(fd_.get(), kCreateVcpu, static_cast<unsigned long>(id));
+  auto fd = KvmCall(fd_.get(), kCreateVcpu, uint64_t{id});
   if (!fd.ok()) return Annotate(fd.status(), absl::StrCat("creating vCPU ", id));
   return VcpuFd::Create(OwnedFd(*fd));
 }
