@@ -158,7 +158,8 @@ TEST_F(EventLoopTest, ManyThreadsPostAndStopLosesNoRunSync) {
   EXPECT_EQ(done, kThreads * kCalls);
 }
 
-// A vCPU may activate its device before the io thread has come alive: whoever runs the work, it is never two at once.
+// A vCPU may activate its device before the io thread has come alive: whoever runs the work, it is
+// never two at once.
 TEST_F(EventLoopTest, OneAtATimeEvenWhileTheLoopBegins) {
   constexpr int kThreads = 4;
   constexpr int kCalls = 500;

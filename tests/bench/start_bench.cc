@@ -28,8 +28,8 @@ constexpr int kDefaultRuns = 200;
 // Page cache, CPU profile cache, and the first-VM costs of the host.
 constexpr int kWarmUps = 3;
 constexpr int kMemoryRuns = 5;
-// The kernel frees a VM for some 15 ms after its program has ended, and `mayfly run` does not wait for that: without a
-// pause the next subject would pay for it.
+// The kernel frees a VM for some 15 ms after its program has ended, and `mayfly run` does not wait
+// for that: without a pause the next subject would pay for it.
 constexpr std::chrono::milliseconds kSettle{40};
 constexpr double kNanosecondsInMillisecond = 1e6;
 constexpr double kNanosecondsInMicrosecond = 1e3;
