@@ -54,8 +54,9 @@ class MachineTest : public ::testing::Test {
       ++exits_;
       ended_.notify_all();
     });
-    if (machine.ok()) machine_ = *std::move(machine);
-    return machine.status();
+    if (!machine.ok()) return machine.status();
+    machine_ = *std::move(machine);
+    return absl::OkStatus();
   }
 
   absl::Status Launch(MachineConfig config) {

@@ -1,5 +1,6 @@
 #include "vmm/memory_map.h"
 
+#include "base/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "vmm/layout.h"
@@ -10,7 +11,9 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::string Refusal(uint64_t bytes) { return std::string(RamRanges(bytes).status().message()); }
+std::string Refusal(uint64_t bytes) {
+  return std::string(ToStd(RamRanges(bytes).status().message()));
+}
 
 TEST(RamRangesTest, ASmallMemoryIsOneRange) {
   EXPECT_THAT(*RamRanges(layout::kMinMemory),

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/checked.h"
+#include "base/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "vmm/layout.h"
@@ -44,7 +45,7 @@ class BootLoaderTest : public ::testing::Test {
                           memory_);
   }
   std::string Refusal(BootProtocol protocol = BootProtocol::kAuto) {
-    return std::string(Boot(protocol).status().message());
+    return std::string(ToStd(Boot(protocol).status().message()));
   }
 
   static constexpr GuestRange kRange{.address = 0, .size = 32 * layout::kMiB};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "vmm/testing/elf_builder.h"
@@ -32,7 +33,7 @@ Parsed Parse(const std::vector<std::byte>& content) {
 }
 
 std::string Refusal(const std::vector<std::byte>& content) {
-  return std::string(Parse(content).image.status().message());
+  return std::string(ToStd(Parse(content).image.status().message()));
 }
 std::string Refusal(const ElfBuilder& builder) { return Refusal(builder.Build()); }
 
@@ -94,7 +95,8 @@ TEST(ElfImageTest, RefusesAPlaceThatIsNotTheKernels) {
   auto memory = *GuestMemory::Create(std::span(&range, 1), {});
   const auto load = [&](uint64_t address, uint64_t size) {
     const Parsed parsed = Parse(ElfBuilder().Load(address, kCode, size).Build());
-    return std::string(parsed.image->Load(*parsed.file, memory, kMiB, 4 * kMiB).message());
+    const absl::Status loaded = parsed.image->Load(*parsed.file, memory, kMiB, 4 * kMiB);
+    return std::string(ToStd(loaded.message()));
   };
   EXPECT_EQ(load(kMiB, 3 * kMiB), "");
   EXPECT_THAT(load(kMiB - 1, 100), HasSubstr("link it to 0x100000 or above"));

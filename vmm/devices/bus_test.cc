@@ -34,7 +34,7 @@ class BusTest : public ::testing::Test {
   void SetUp() override { ASSERT_TRUE(bus_.Add(0x100, 0x10, device_).ok()); }
 
   template <size_t kSize>
-  std::array<std::byte, kSize> Read(uint64_t address) const {
+  [[nodiscard]] std::array<std::byte, kSize> Read(uint64_t address) const {
     std::array<std::byte, kSize> bytes{};
     bus_.Read(address, bytes);
     return bytes;
