@@ -2,7 +2,9 @@
 
 #include <linux/kvm.h>
 
-#include <cstring>
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <span>
@@ -23,7 +25,7 @@ class CpuidTable final {
     header().count = static_cast<uint32_t>(capacity);
   }
   explicit CpuidTable(std::span<const kvm_cpuid_entry2> entries) : CpuidTable(entries.size()) {
-    std::memcpy(first(), entries.data(), entries.size_bytes());
+    std::ranges::copy(entries, first());
   }
 
   // For KVM_GET_SUPPORTED_CPUID, which changes the number of entries, and KVM_SET_CPUID2.
