@@ -49,8 +49,7 @@ class Machine final : private ExitSink {
       MachineConfig config, std::shared_ptr<Timeline> timeline, ExitListener on_exit);
 
   Machine(Passkey, MachineConfig config, GuestMemory memory, Vm vm,
-          std::unique_ptr<Console> console, ParkedThread boot_thread,
-          std::shared_ptr<Timeline> timeline);
+          std::unique_ptr<Console> console, std::shared_ptr<Timeline> timeline);
   ~Machine() override;
 
   // Lets the vCPUs run. Errors: FailedPrecondition when called twice, or when the VM has ended
