@@ -1,13 +1,14 @@
 #!/bin/bash
 # Linux guests under Mayfly, one case after the other: `ok NAME`, or `FAIL NAME: WHY` with the end of what was printed. Runs
 # in L1 of the testbed, or on a host whose KVM runs Linux. What each case printed is left in $OUT/NAME.log.
-# Environment: ONLY=GLOB runs the cases of these names; SKIP=N not the first N of them; SOAK=1 adds the boots in a row.
+# Environment: ONLY=GLOB runs the cases of these names; PART=K PARTS=N each N-th of them, from the K-th on; SKIP=N not the
+# first N of those; SOAK=1 adds the boots in a row.
 set -u
 out=${OUT:-/out}
 PATH=$PATH:/usr/sbin:/sbin # e2fsck, debugfs
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failed=0 seen=0
+failed=0 named=0 mine=0
 
 # A guest on emulated CPUs starts in seconds, but the host may be busy.
 readonly patience=120
@@ -17,7 +18,7 @@ debian=(--kernel debian.vmlinuz --initrd initrd-debian --memory 256M)
 
 wanted() { # wanted NAME: is this case to be run? Asked once for each.
   # shellcheck disable=SC2053  # a pattern
-  [[ $1 == ${ONLY:-*} ]] && ((++seen > ${SKIP:-0}))
+  [[ $1 == ${ONLY:-*} ]] && ((named++ % ${PARTS:-1} == ${PART:-0})) && ((mine++ >= ${SKIP:-0}))
 }
 
 verdict() { # verdict NAME [WHY]
