@@ -6,12 +6,16 @@ repository=$(readlink -f "$here/../..")
 # A KVM with VMX or SVM runs Linux. One without emulates privileged code, and a stock kernel dies early in it.
 host_runs_linux() { grep -qwE 'vmx|svm' /proc/cpuinfo && [[ -r /dev/kvm && -w /dev/kvm ]]; }
 
-# binaries TARGET...: builds them as users run them, and prints the folder they are in. What Bazel has to say of a build that
-# works is of no interest here.
+# binaries TARGET...: builds them as users run them, and prints the folder they are in. What Bazel says is of interest only when
+# it fails; and it goes to a file, as a server that Bazel starts would keep a pipe open for hours.
 binaries() {
   need bazel
-  (. "$repository/ci/lib.sh" &&
-    release_binaries "$@" 2> >(grep -Ev '^(INFO|Loading|Analyzing|Target|  bazel-bin)' >&2))
+  local said status=0
+  said=$(mktemp)
+  (. "$repository/ci/lib.sh" && release_binaries "$@") 2> "$said" || status=$?
+  [[ $status = 0 ]] || cat "$said" >&2
+  rm -f "$said"
+  return "$status"
 }
 
 # run_job JOB NAME=FILE...: the job with these files beside it, in the testbed, or with DIRECT=1 right here; what it leaves in
