@@ -3,21 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "api/client/fd_stream.h"
 #include "api/client/vmm_connection.h"
 #include "api/client/vmm_process.h"
 #include "api/codec/fd_file.h"
 
-using namespace mayfly;
-
-struct Screen final : rpc::ByteStream::Server {
-  kj::Promise<void> write(WriteContext call) override {
-    const auto bytes = call.getParams().getBytes();
-    if (::write(STDOUT_FILENO, bytes.begin(), bytes.size()) < 0) ::_exit(1);
-    return kj::READY_NOW;
-  }
-};
-
 int main(int, char** argv) {
+  using namespace mayfly;
   const auto open = [](const char* path, int flags) {
     return kj::heap<api::FdFile>(OwnedFd(::open(path, flags)));
   };
@@ -27,10 +19,8 @@ int main(int, char** argv) {
   auto create = connection.vmm().createRequest();
   create.setKvm(open("/dev/kvm", O_RDWR));
   create.initSpec().initKernel().setFile(open(argv[1], O_RDONLY));
+  create.setOutput(kj::heap<api::FdStream>(STDOUT_FILENO));
+  create.setStart(true);
   rpc::Machine::Client machine = create.send().getMachine();
-  auto console = machine.consoleRequest();
-  console.setOutput(kj::heap<Screen>());
-  auto attached = console.send();
-  auto started = machine.startRequest().send();
   return machine.waitRequest().send().wait(io.waitScope).getStatus().getStatus();
 }
