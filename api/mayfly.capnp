@@ -28,10 +28,85 @@ struct NamedFile {
   name @1 :Text;  # as the user wrote it: for messages only, never opened
 }
 
+struct RateLimit {
+  # A token bucket: it fills evenly, by `perSecond` in a second, up to `burst`.
+  perSecond @0 :UInt64;  # 0: no limit
+  burst @1 :UInt64;      # 0: what a second brings
+}
+
+struct RateLimits {
+  # A request is admitted when both buckets have room for it.
+  operations @0 :RateLimit;  # a disk's requests; a network device's packets
+  bytes @1 :RateLimit;
+}
+
+enum DiskEngine {
+  auto @0;     # io_uring where the host lets the VMM use it, otherwise sync
+  sync @1;     # a system call for each request, on the device thread
+  ioUring @2;  # requests are collected, handed over in one call, and complete later; an error where the host refuses
+}
+
+struct Overlay {
+  # A layer above the disk's image, which takes all that the guest writes; the image is only read, and can serve any
+  # number of VMs at once. See docs/disks.md.
+  upper :union {
+    memory @0 :Void;     # forgotten when the VM ends
+    file @1 :NamedFile;  # opened read-write: an overlay of this image, or an empty file that becomes one
+  }
+  capBytes @2 :UInt64;   # what the layer may grow to; beyond it the guest's writes fail. 0: no limit
+}
+
 struct Disk {
-  image @0 :NamedFile;  # a regular file or a block device, opened for the access asked for
-  readOnly @1 :Bool;
-  serial @2 :Text;      # what VIRTIO_BLK_T_GET_ID answers: at most 20 bytes; empty makes one from the position
+  image @0 :NamedFile;   # a regular file or a block device, opened for the access asked for: for reading under an overlay
+  readOnly @1 :Bool;     # not with an overlay
+  serial @2 :Text;       # what VIRTIO_BLK_T_GET_ID answers: at most 20 bytes; empty makes one from the position
+  engine @3 :DiskEngine;
+  direct @4 :Bool;       # past the host's page cache (O_DIRECT)
+  overlay @5 :Overlay;   # optional
+  limits @6 :RateLimits;
+}
+
+struct IpPrefix {
+  address @0 :Data;        # 4 bytes for IPv4, 16 for IPv6, in network order; no bit is set behind the prefix
+  prefixLength @1 :UInt8;  # in bits
+}
+
+enum IpProtocol {
+  any @0;
+  tcp @1;
+  udp @2;
+  icmp @3;  # ICMPv6 for an IPv6 destination
+}
+
+struct EgressRule {
+  # Packets that may leave.
+  destination @0 :IpPrefix;
+  protocol @1 :IpProtocol;
+  firstPort @2 :UInt16;  # the destination's ports, both ends included; for `tcp` and `udp` only
+  lastPort @3 :UInt16 = 65535;
+}
+
+struct NetFilter {
+  # What a guest may send, beyond frames from its own MAC address, which is what it may send in any case. Everything
+  # else is dropped and counted. See docs/networking.md.
+  addresses @0 :List(IpPrefix);  # where given: no source address of IPv4, IPv6, ARP or neighbour discovery but these
+  egress @1 :List(EgressRule);   # where given, be it empty: nothing may leave but what one of these allows
+}
+
+struct Net {
+  name @0 :Text;              # such as "tap tap0": for messages only
+  backend :union {
+    none @1 :Void;            # a cable that ends nowhere
+    tap @2 :List(File);       # of /dev/net/tun, after TUNSETIFF with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR, non-blocking; one
+                              # for each queue pair (IFF_MULTI_QUEUE where there are more)
+    passt @3 :File;           # a stream socket connected to passt(1), which was started for this VM
+  }
+  mac @4 :Data;               # 6 bytes; empty makes one by chance
+  mtu @5 :UInt16;             # bytes, told to the guest; 0: not told
+  queuePairs @6 :UInt16 = 1;  # more than the VM's CPUs are of no use
+  filter @7 :NetFilter;       # optional
+  transmit @8 :RateLimits;    # what the guest sends
+  receive @9 :RateLimits;     # what it is sent
 }
 
 struct CpuidEntry {
@@ -62,6 +137,7 @@ struct MachineSpec {
   timeoutNanoseconds @7 :UInt64;       # from start() to a forced end; 0: none
   cpuProfile @8 :CpuProfile;           # optional: asked of KVM where it is missing
   memoryBacking @9 :MemoryBacking;
+  nets @10 :List(Net);                 # after the disks in the guest's order
 }
 
 enum MemoryBacking {
@@ -110,6 +186,46 @@ struct TimelineEntry {
   nanoseconds @1 :UInt64;  # CLOCK_MONOTONIC of the host
 }
 
+struct DiskStats {
+  # Since the VM was made; requests are counted when they are done, with success or without.
+  reads @0 :UInt64;
+  writes @1 :UInt64;
+  flushes @2 :UInt64;
+  discards @3 :UInt64;
+  writeZeroes @4 :UInt64;
+  readBytes @5 :UInt64;     # of the reads that succeeded
+  writtenBytes @6 :UInt64;  # of the writes that succeeded
+  errors @7 :UInt64;        # requests that ended in an I/O error
+  throttled @8 :UInt64;     # requests that a rate limit made wait
+  capacity @9 :UInt64;      # bytes, now
+  overlayBytes @10 :UInt64; # that an overlay takes, now
+}
+
+struct NetDrops {
+  reason @0 :Text;  # for people
+  frames @1 :UInt64;
+}
+
+struct NetDirectionStats {
+  packets @0 :UInt64;
+  bytes @1 :UInt64;          # of frames, without virtio's header
+  throttled @2 :UInt64;      # packets that a rate limit made wait
+  drops @3 :List(NetDrops);  # those that there were
+}
+
+struct NetStats {
+  # Since the VM was made.
+  mac @0 :Data;
+  transmit @1 :NetDirectionStats;  # what the guest sent
+  receive @2 :NetDirectionStats;   # what it was sent
+}
+
+interface EventListener {
+  event @0 (text :Text) -> stream;
+  # Something about the VM that its owner should know and that ends nothing: a guest that broke a device's protocol, a
+  # full overlay. One sentence for people, which names the device. A misbehaving guest cannot cause any number of them.
+}
+
 interface Machine {
   # One VM. Whoever holds this may use it; when the last reference or the connection is gone, the VM ends, and the process
   # that ran it with it. A VM that has ended keeps its status, timeline and console until then.
@@ -132,17 +248,35 @@ interface Machine {
 
   timeline @4 () -> (entries :List(TimelineEntry));
   # The steps that have happened, in order of time.
+
+  # Disks and network devices are meant by their positions in the MachineSpec. What follows is possible until the VM has
+  # ended.
+
+  updateDisk @5 (disk :UInt32, limits :RateLimits) -> ();
+  # New limits from now on, instead of all that there were.
+
+  updateNet @6 (net :UInt32, transmit :RateLimits, receive :RateLimits) -> ();
+  # New limits from now on. A direction that is not given keeps its own.
+
+  resizeDisk @7 (disk :UInt32) -> (bytes :UInt64);
+  # Looks at the size of the disk's image again and tells the guest. Grow the file or volume first; shrink it only when
+  # the guest has given up what was there. Answers the size. Not for a disk with an overlay.
+
+  deviceStats @8 () -> (disks :List(DiskStats), nets :List(NetStats));
+
+  events @9 (listener :EventListener) -> ();
+  # Tells `listener` of all events, those of before this call first. One at a time: a later call takes over.
 }
 
 interface Vmm {
   # What a mayfly-vmm process offers first on its socket.
 
-  create @0 (kvm :File, spec :MachineSpec, start :Bool, output :ByteStream)
+  create @0 (kvm :File, spec :MachineSpec, start :Bool, output :ByteStream, listener :EventListener)
       -> (machine :Machine, input :ByteStream);
   # Makes the one VM of this process, up to but not including its first instruction. `kvm` is /dev/kvm, opened read-write.
   # May be tried again after an error. Errors begin with the name of their kind, such as "INVALID_ARGUMENT: ", and name the
   # field.
   #
-  # With `start`, and with an `output`, it also does what Machine.start and Machine.console do, in the same turn: the guest
-  # runs some 150 microseconds earlier than with calls of their own.
+  # With `start`, with an `output` and with a `listener`, it also does what Machine.start, Machine.console and
+  # Machine.events do, in the same turn: the guest runs some 150 microseconds earlier than with calls of their own.
 }

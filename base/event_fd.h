@@ -5,7 +5,7 @@
 
 namespace mayfly {
 
-// An eventfd(2), non-blocking: a wake-up that any thread, or KVM (irqfd, ioeventfd), can give.
+// An eventfd(2), non-blocking: a wake-up that any thread, or KVM (ioeventfd), can give.
 // Thread-safe.
 class [[nodiscard]] EventFd final {
  public:

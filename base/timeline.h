@@ -20,7 +20,7 @@ enum class TimelineStep : unsigned char {
   kVmCreated,         // KVM_CREATE_VM and its memory slots
   kImageLoaded,       // kernel, initrd, tables in guest memory
   kVcpusReady,        // vCPUs with CPUID and registers
-  kDevicesReady,      // ioeventfds, irqfds
+  kDevicesReady,      // ioeventfds
   kFirstRun,          // just before the first KVM_RUN
   kKernelEntered,     // boot mark 0x40 at port 0x80
   kUserspaceReached,  // boot mark 0x41

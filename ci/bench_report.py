@@ -2,7 +2,8 @@
 """bench_report.py table RESULTS: a table for people. bench_report.py plot RESULTS FILE.svg: bars of the medians (gnuplot).
 
 RESULTS holds one JSON object a line, as ci/bench describes. In the table each case is compared with its `floor` where it has
-one, otherwise with its `qemu`.
+one, otherwise with its `qemu`. Results with quotients of their own (subject "a / b": the medians of the quotients of runs side
+by side) become a table for each figure, which is what follows ": " in the name of a case.
 """
 import json
 import pathlib
@@ -10,6 +11,7 @@ import subprocess
 import sys
 
 BASELINES = ("floor", "qemu")
+QUOTIENT = " / "
 
 
 def cases(results: pathlib.Path) -> dict[str, list[dict]]:
@@ -28,7 +30,26 @@ def ratio(row: dict, rows: list[dict]) -> str:
     return ""
 
 
+def figure_tables(rows: list[dict]) -> None:
+    figures: dict[str, dict[str, dict[str, dict]]] = {}
+    for row in rows:
+        case, _, figure = row["case"].partition(": ")
+        figures.setdefault(figure, {}).setdefault(case, {})[row["subject"]] = row
+    subjects = list(dict.fromkeys(row["subject"] for row in rows))
+    for figure, lines in figures.items():
+        unit = next(row["unit"] for row in rows if row["case"].endswith(": " + figure))
+        print(f"{figure + ', ' + unit:<34}" + "".join(f"{name:>18}" for name in subjects))
+        for case, columns in lines.items():
+            cells = (f"{columns[name]['p50']:.4g}" if name in columns else "" for name in subjects)
+            print(f"{case:<34}" + "".join(f"{cell:>18}" for cell in cells))
+        print()
+
+
 def table(results: pathlib.Path) -> None:
+    rows = [row for group in cases(results).values() for row in group]
+    if any(QUOTIENT in row["subject"] for row in rows):
+        figure_tables(rows)
+        return
     print(f"{'case':<34} {'subject':<14} {'p50':>10} {'p99':>10} {'unit':<14} {'n':>4}  ratio of p50")
     for case, rows in cases(results).items():
         for row in rows:
@@ -39,7 +60,7 @@ def table(results: pathlib.Path) -> None:
 def plot(results: pathlib.Path, svg: pathlib.Path) -> None:
     rows = [row for group in cases(results).values() for row in group]
     unit = rows[0]["unit"]
-    shown = [row for row in rows if row["unit"] == unit]
+    shown = [row for row in rows if row["unit"] == unit and QUOTIENT not in row["subject"]]
     data = "\n".join(f'"{row["case"]}: {row["subject"]}" {row["p50"]} {row["p99"]}' for row in shown)
     script = f"""
 set terminal svg size 900,{120 + 34 * len(shown)} font "sans,12"

@@ -1,22 +1,14 @@
 #include "virtio/block.h"
 
 #include <algorithm>
-#include <bit>
-#include <cerrno>
-#include <limits>
-#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/checked.h"
 #include "base/status.h"
+#include "virtio/block_failure.h"
 
 namespace mayfly::virtio {
 namespace {
-
-constexpr std::array kQueueSizes = {Block::kQueueSize};
-// Header and status of a request take a descriptor each.
-constexpr uint16_t kFramingDescriptors = 2;
 
 std::array<std::byte, kBlockIdSize> MakeId(std::string_view serial) {
   std::array<std::byte, kBlockIdSize> id{};
@@ -24,189 +16,209 @@ std::array<std::byte, kBlockIdSize> MakeId(std::string_view serial) {
   return id;
 }
 
-BlockConfig MakeConfig(const BlockBackend& backend) {
-  const auto logical_per_physical = static_cast<uint16_t>(std::min<uint64_t>(
-      backend.physical_block_size() / kSectorSize, std::numeric_limits<uint16_t>::max()));
-  BlockConfig config;
-  config.capacity = backend.capacity() / kSectorSize;
-  config.seg_max = Block::kQueueSize - kFramingDescriptors;
-  config.block_size = kSectorSize;
-  config.topology.physical_block_exponent =
-      static_cast<uint8_t>(std::countr_zero(backend.physical_block_size() / kSectorSize));
-  config.topology.min_io_size = logical_per_physical;
-  config.queues = kQueueSizes.size();
-  return config;
-}
-
-std::string_view OperationName(BlockOperation operation) {
-  switch (operation) {
-    case BlockOperation::kRead:
-      return "reading";
-    case BlockOperation::kWrite:
-      return "writing";
-    case BlockOperation::kFlush:
-      return "flushing";
-  }
-  return "using";
-}
-
-std::string_view Remedy(int error) {
-  switch (error) {
-    case ENOSPC:
-      return "make room on the host's file system";
-    case EDQUOT:
-      return "raise the quota on the host's file system";
-    case EFBIG:
-      return "raise the file size limit of the process";
-    default:
-      return "check the host's storage";
-  }
-}
-
 }  // namespace
 
-Block::Block(std::unique_ptr<BlockBackend> backend, std::string_view serial)
-    : backend_(std::move(backend)), id_(MakeId(serial)), config_(MakeConfig(*backend_)) {}
+absl::StatusOr<std::unique_ptr<Block>> Block::Create(std::unique_ptr<BlockBackend> backend,
+                                                     const Options& options, EventLoop& io) {
+  if (options.queues == 0 || options.queues > kMaxQueues) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a disk cannot have ", options.queues, " queues: give it 1 to ", kMaxQueues));
+  }
+  auto block = std::make_unique<Block>(Passkey(), std::move(backend), options);
+  Block* const raw = block.get();
+  MAYFLY_ASSIGN_OR_RETURN(block->gate_,
+                          RateGate::Create(options.limits, io, [raw] { raw->ServeHeld(); }));
+  return block;
+}
+
+Block::Block(Passkey, std::unique_ptr<BlockBackend> backend, const Options& options)
+    : backend_(std::move(backend)),
+      id_(MakeId(options.serial)),
+      queue_sizes_(options.queues, kQueueSize),
+      config_(*backend_, options.queues, kQueueSize) {}
 
 uint64_t Block::features() const {
-  uint64_t features =
-      kBlockFeatureSegMax | kBlockFeatureBlockSize | kBlockFeatureFlush | kBlockFeatureTopology;
-  if (backend_->access() == BlockAccess::kReadOnly) features |= kBlockFeatureReadOnly;
+  uint64_t features = kBlockFeatureSegMax | kBlockFeatureBlockSize | kBlockFeatureFlush |
+                      kBlockFeatureTopology | kBlockFeatureConfigWriteback;
+  if (queue_sizes_.size() > 1) features |= kBlockFeatureMultiQueue;
+  if (backend_->access() == BlockAccess::kReadOnly) {
+    features |= kBlockFeatureReadOnly;
+  } else if (backend_->discard_granularity() != 0) {
+    features |= kBlockFeatureDiscard | kBlockFeatureWriteZeroes;
+  }
   return features;
-}
-
-std::span<const uint16_t> Block::queue_max_sizes() const { return kQueueSizes; }
-
-void Block::ReadConfig(uint64_t offset, std::span<std::byte> out) {
-  const auto space = std::as_bytes(std::span(&config_, 1)).first(kBlockConfigSize);
-  if (offset >= space.size()) return;
-  const auto rest = space.subspan(offset);
-  std::ranges::copy(rest.first(std::min(rest.size(), out.size())), out.begin());
-}
-
-void Block::WriteConfig(uint64_t /*offset*/, std::span<const std::byte> /*data*/) {
-  // Nothing in it is for the driver to write: `writeback` needs VIRTIO_BLK_F_CONFIG_WCE, which is
-  // not offered.
 }
 
 void Block::Activate(uint64_t features, std::span<Queue> queues, DeviceHost& host) {
   queues_ = queues;
   host_ = &host;
+  features_ = features;
+  failed_ = false;
   failure_reported_ = false;
-  // A driver that cannot flush relies on writes being stable when they are done (5.2.6.2).
-  durability_ =
-      (features & kBlockFeatureFlush) != 0 ? BlockDurability::kCached : BlockDurability::kStable;
+  // 5.2.5.2: a driver that sets the mode, and cannot flush, begins without a cache.
+  if ((features & kBlockFeatureFlush) == 0) config_.SetWriteback(false);
 }
 
 void Block::OnKick(uint16_t queue) {
+  if (Holds(queue)) return;
   Queue& ring = queues_[queue];
   // A driver can keep us busy for ever, in one batch or in many: what is over the budget comes
   // after the other devices of the thread had their turn.
-  uint16_t budget = kQueueSize;
+  Turn turn;
   do {
     ring.DisableNotifications();
-    const Batch batch = ServeBatch(queue, budget);
+    const Batch batch = ServeBatch(queue, turn);
     backend_->Commit();
     PublishAll();
-    if (batch == Batch::kBroken) return;
-    if (budget == 0) {
+    if (batch == Batch::kFull) {
+      full_ = true;
+      ServeFull();  // perhaps the backend is done with it already
+    }
+    if (batch != Batch::kServed) return;
+    if (turn.over()) {
       host_->KickAgain(queue);
       return;
     }
   } while (!ring.EnableNotifications());
 }
 
-Block::Batch Block::ServeBatch(uint16_t queue, uint16_t& budget) {
-  for (; budget != 0; --budget) {
-    Pending& pending = TakePending();
-    pending.queue = queue;
-    const absl::StatusOr<bool> popped = queues_[queue].Pop(pending.chain);
-    if (popped.ok() && *popped) {
-      if (Start(pending)) continue;
-      Release(pending);
-      host_->Fail(absl::StrCat("a request in queue ", queue, " has no room for header and status"));
-      return Batch::kBroken;
-    }
-    Release(pending);
-    if (popped.ok()) return Batch::kServed;
-    host_->Fail(absl::StrCat("queue ", queue, ": ", popped.status().message()));
-    return Batch::kBroken;
+bool Block::Holds(uint16_t queue) const {
+  return std::ranges::any_of(held_, [&](const Pending* held) { return held->queue == queue; });
+}
+
+Block::Batch Block::ServeBatch(uint16_t queue, Turn& turn) {
+  while (!turn.over()) {
+    if (in_flight_bytes_ >= kMaxInFlightBytes) return Batch::kFull;
+    Pending* const pending = TakeNext(queue);
+    if (pending == nullptr) return failed_ ? Batch::kBroken : Batch::kServed;
+    const Batch batch = Start(*pending);
+    if (batch != Batch::kServed) return batch;
+    turn.Take(pending->moved_bytes());
   }
   return Batch::kServed;
 }
 
-bool Block::Start(Pending& pending) {
-  BlockRequestHeader header;
-  pending.status = pending.chain.writable.TakeLastByte();
-  if (pending.status == nullptr ||
-      !pending.chain.readable.TakeFront(std::as_writable_bytes(std::span(&header, 1)))) {
-    return false;
-  }
-  pending.room = pending.chain.writable.size();
-  switch (static_cast<BlockRequestType>(header.type)) {
-    case BlockRequestType::kIn:
-      StartTransfer(pending, BlockOperation::kRead, header.sector);
-      return true;
-    case BlockRequestType::kOut:
-      StartTransfer(pending, BlockOperation::kWrite, header.sector);
-      return true;
-    case BlockRequestType::kFlush:
-      pending.operation = BlockOperation::kFlush;
-      pending.length = 0;
-      pending.buffers = {};
-      backend_->Submit(pending, *this);
-      return true;
-    case BlockRequestType::kGetId:
-      AnswerId(pending);
-      return true;
-  }
-  Finish(pending, BlockStatus::kUnsupported, 0);
-  return true;
+void Block::ServeFull() {
+  if (in_flight_bytes_ >= kMaxInFlightBytes || !std::exchange(full_, false)) return;
+  for (uint16_t queue = 0; queue < queues_.size(); ++queue) host_->KickAgain(queue);
 }
 
-void Block::StartTransfer(Pending& pending, BlockOperation operation, uint64_t sector) {
-  const bool read = operation == BlockOperation::kRead;
-  Buffers& data = read ? pending.chain.writable : pending.chain.readable;
-  const auto offset = CheckedMul(sector, kSectorSize);
-  if ((!read && backend_->access() == BlockAccess::kReadOnly) || data.size() % kSectorSize != 0 ||
-      !offset || !RangeWithin(*offset, data.size(), backend_->capacity())) {
-    Finish(pending, BlockStatus::kIoError, 0);
-    return;
+Block::Pending* Block::TakeNext(uint16_t queue) {
+  Pending& pending = TakePending();
+  pending.queue = queue;
+  const absl::StatusOr<bool> popped = queues_[queue].Pop(pending.chain());
+  if (popped.ok() && *popped && pending.TakeFraming()) return &pending;
+  Release(pending);
+  if (!popped.ok()) {
+    Fail(absl::StrCat("queue ", queue, ": ", popped.status().message()));
+  } else if (*popped) {
+    Fail(absl::StrCat("a request in queue ", queue, " has no room for header and status"));
   }
-  pending.operation = operation;
-  pending.durability = durability_;
-  pending.offset = *offset;
-  pending.length = data.size();
-  pending.buffers = data.pieces();
-  backend_->Submit(pending, *this);
+  return nullptr;
 }
 
-void Block::AnswerId(Pending& pending) {
-  Finish(pending, BlockStatus::kOk, pending.chain.writable.PutFront(id_));
+BlockJob::Terms Block::Terms() const {
+  // What the driver may rely on (5.2.6.2): where it can neither flush nor set the mode, and where
+  // it has set the mode to writethrough, a write is stable when it is done.
+  const bool cached = (features_ & kBlockFeatureConfigWriteback) != 0
+                          ? config_.writeback()
+                          : (features_ & kBlockFeatureFlush) != 0;
+  return {.features = features_,
+          .capacity = backend_->capacity(),
+          .access = backend_->access(),
+          .durability = cached ? BlockDurability::kCached : BlockDurability::kStable};
+}
+
+Block::Batch Block::Start(Pending& pending) {
+  if (pending.type() == BlockRequestType::kGetId) {
+    const size_t written = pending.PutId(id_);
+    Finish(pending, BlockStatus::kOk, written);
+    return Batch::kServed;
+  }
+  const BlockStatus status = pending.Plan(Terms());
+  if (status != BlockStatus::kOk || pending.parts().empty()) {
+    Finish(pending, status, 0);
+    return Batch::kServed;
+  }
+  if (!held_.empty() || !gate_->Admit(pending.moved_bytes())) {
+    ++counters_.throttled;
+    held_.push_back(&pending);
+    return Batch::kHeld;
+  }
+  Perform(pending);
+  return Batch::kServed;
+}
+
+void Block::Perform(Pending& pending) {
+  // Complete, the last part ends `pending`, perhaps before Submit() returns.
+  const std::span<BlockJob::Part> parts = pending.parts();
+  in_flight_bytes_ += pending.moved_bytes();
+  for (BlockJob::Part& part : parts) backend_->Submit(part, *this);
+}
+
+void Block::ServeHeld() {
+  if (failed_) return;
+  for (size_t turns = held_.size(); turns != 0; --turns) {
+    Pending& pending = *held_.front();
+    if (!gate_->Admit(pending.moved_bytes())) return;
+    held_.pop_front();
+    const uint16_t queue = pending.queue;
+    Perform(pending);
+    OnKick(queue);  // commits and publishes; may hold the next one
+    if (failed_) return;
+  }
+  if (!held_.empty()) gate_->Yield();
 }
 
 void Block::OnCompleted(BlockRequest& request, int error) {
-  auto& pending = static_cast<Pending&>(request);
-  if (error == 0) {
+  auto& pending = static_cast<Pending&>(*static_cast<BlockJob::Part&>(request).job);
+  if (error != 0) ReportFailure(request, error);
+  if (!pending.FinishPart(error)) return;
+  in_flight_bytes_ -= pending.moved_bytes();
+  if (pending.error() != 0) {
+    Finish(pending, BlockStatus::kIoError, 0);
+  } else {
     Finish(pending, BlockStatus::kOk,
-           request.operation == BlockOperation::kRead ? request.length : 0);
-    return;
+           pending.type() == BlockRequestType::kIn ? pending.moved_bytes() : 0);
   }
-  ReportFailure(request, error);
-  Finish(pending, BlockStatus::kIoError, 0);
 }
 
-void Block::OnBatchCompleted() { PublishAll(); }
+void Block::OnBatchCompleted() {
+  PublishAll();
+  ServeFull();
+}
 
-// `written`: bytes of the room for data, from its begin, that were written. The status byte after
-// it counts only where no unwritten byte lies between: the used length is never more than what was
-// written in one go (2.7.8.2).
+// `written`: bytes of the room for data, from its begin, that were written.
 void Block::Finish(Pending& pending, BlockStatus status, uint64_t written) {
-  *pending.status = static_cast<std::byte>(status);
-  const uint64_t reached = written == pending.room ? written + 1 : written;
-  // A chain's bytes fit 32 bits: Queue sees to it.
-  queues_[pending.queue].Push(pending.chain.head, static_cast<uint32_t>(reached));
+  Count(pending, status);
+  queues_[pending.queue].Push(pending.chain().head, pending.Answer(status, written));
   Release(pending);
+}
+
+void Block::Count(const Pending& pending, BlockStatus status) {
+  if (status == BlockStatus::kIoError) ++counters_.errors;
+  const uint64_t bytes = status == BlockStatus::kOk ? pending.moved_bytes() : 0;
+  switch (pending.type()) {
+    case BlockRequestType::kIn:
+      ++counters_.reads;
+      counters_.read_bytes += bytes;
+      break;
+    case BlockRequestType::kOut:
+      ++counters_.writes;
+      counters_.written_bytes += bytes;
+      break;
+    case BlockRequestType::kFlush:
+      ++counters_.flushes;
+      break;
+    case BlockRequestType::kDiscard:
+      ++counters_.discards;
+      break;
+    case BlockRequestType::kWriteZeroes:
+      ++counters_.write_zeroes;
+      break;
+    case BlockRequestType::kGetId:
+      break;
+  }
 }
 
 void Block::PublishAll() {
@@ -215,15 +227,16 @@ void Block::PublishAll() {
   if (wanted) host_->InterruptForQueue();
 }
 
+void Block::Fail(std::string what) {
+  failed_ = true;
+  gate_->Forget();
+  host_->Fail(std::move(what));
+}
+
 // The first only: a full disk fails every write, and a log line for each would be the next problem.
 void Block::ReportFailure(const BlockRequest& request, int error) {
   if (std::exchange(failure_reported_, true)) return;
-  const absl::Status status =
-      ErrnoStatus(absl::StrCat(ToAbsl(OperationName(request.operation)), " ", request.length,
-                               " bytes at offset ", request.offset),
-                  error);
-  host_->Report(
-      absl::StrCat(status.message(), ": the guest got an I/O error; ", ToAbsl(Remedy(error))));
+  host_->Report(DescribeFailure(request, error));
 }
 
 Block::Pending& Block::TakePending() {
@@ -233,10 +246,20 @@ Block::Pending& Block::TakePending() {
   return pending;
 }
 
+absl::StatusOr<uint64_t> Block::RefreshCapacity() {
+  MAYFLY_ASSIGN_OR_RETURN(const uint64_t capacity, backend_->RefreshCapacity());
+  if (config_.SetCapacity(capacity) && host_ != nullptr) host_->ConfigChanged();
+  return capacity;
+}
+
 void Block::Reset() {
+  gate_->Forget();
+  for (Pending* const held : std::exchange(held_, {})) Release(*held);
   backend_->Drain();
+  full_ = false;
   queues_ = {};
   host_ = nullptr;
+  config_.SetWriteback(true);
 }
 
 void Block::Shutdown() { backend_->Close(); }

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <span>
 
+#include "absl/status/statusor.h"
+
 namespace mayfly::virtio {
 
 // The unit of virtio-blk's addresses and capacities, whatever the disk's own block size
@@ -20,17 +22,23 @@ enum class BlockDurability {
   kStable,  // when it would survive a power failure
 };
 
-enum class BlockOperation { kRead, kWrite, kFlush };
+enum class BlockOperation { kRead, kWrite, kFlush, kDiscard, kWriteZeroes };
 
-// One piece of work for a backend, already checked: the range lies within the capacity and is as
-// long as the buffers, and nothing is written to a read-only disk. The owner keeps it, and the
-// buffers, in place until it is completed.
+// Whether zeroes may be written by giving the storage back.
+enum class BlockZeroing { kKeepAllocated, kMayUnmap };
+
+// One piece of work for a backend, already checked: the range lies within the capacity, is not
+// empty but for kFlush, and is as long as the buffers; it is a multiple of kSectorSize, and nothing
+// is written to a read-only disk. The owner keeps it, and the buffers, in place until it is
+// completed.
 struct BlockRequest {
   BlockOperation operation = BlockOperation::kRead;
-  BlockDurability durability = BlockDurability::kCached;  // of a write
+  BlockDurability durability = BlockDurability::kCached;  // of all that changes the disk
+  BlockZeroing zeroing = BlockZeroing::kKeepAllocated;    // of kWriteZeroes
   uint64_t offset = 0;                                    // bytes from the disk's begin
   uint64_t length = 0;                                    // bytes
-  std::span<iovec> buffers;  // host addresses of guest memory; a backend may change them as it goes
+  std::span<iovec> buffers;  // host addresses of guest memory; a backend may change them as it
+                             // goes; none but for reads and writes
 };
 
 // Who submitted. Threading: on the io thread, from within BlockBackend::Submit(), Commit() or
@@ -54,7 +62,8 @@ class BlockCompletion {
 
 // Where a block device's bytes are.
 //
-// Threading: all on the io thread, but for the constant properties, which are for any.
+// Threading: all on the io thread; access(), discard_granularity() and physical_block_size() are
+// constant, and for any.
 class BlockBackend {
  public:
   BlockBackend() = default;
@@ -62,12 +71,21 @@ class BlockBackend {
   BlockBackend& operator=(const BlockBackend&) = delete;
   virtual ~BlockBackend() = default;
 
-  // Bytes; a multiple of kSectorSize.
+  // Bytes; a multiple of kSectorSize. Changes with RefreshCapacity() only, and is for the io
+  // thread.
   [[nodiscard]] virtual uint64_t capacity() const = 0;
   [[nodiscard]] virtual BlockAccess access() const = 0;
+  // The unit in which a discard frees storage, in bytes: a multiple of kSectorSize; 0 where
+  // discards and zeroing are not to be had.
+  [[nodiscard]] virtual uint32_t discard_granularity() const = 0;
   // Bytes that the storage reads and writes at once without extra work: a power of two, at least
   // kSectorSize.
   [[nodiscard]] virtual uint32_t physical_block_size() const = 0;
+
+  // Looks at the storage again, which somebody may have made larger or smaller, and returns
+  // capacity(). A backend that cannot change keeps this one. Errors: what makes the storage
+  // unusable; the capacity is then as before.
+  [[nodiscard]] virtual absl::StatusOr<uint64_t> RefreshCapacity() { return capacity(); }
 
   // Begins `request`; it is completed through `completion` exactly once, perhaps before this
   // returns.

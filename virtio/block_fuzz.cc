@@ -1,10 +1,12 @@
 // A block device before a driver that does as the input says. Its backend traps on what must not
-// reach one: a range beyond the disk, a write where it is read-only.
+// reach one: a range beyond the disk or without bytes, a write where it is read-only.
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
 
+#include "base/event_loop.h"
 #include "base/testing/byte_source.h"
 #include "base/testing/fuzz_target.h"
 #include "virtio/block.h"
@@ -16,9 +18,37 @@
 namespace mayfly::virtio {
 namespace {
 
-constexpr uint64_t kDiskSize = 32 * kSectorSize;
+constexpr size_t kQueues = 2;
+constexpr uint64_t kDiskSectors = 32;
+constexpr uint64_t kDiskSize = kDiskSectors * kSectorSize;
 
-enum class Action : uint8_t { kDrive, kKick, kComplete, kReset, kReadConfig, kError, kCount };
+// Where Offer() has its buffers, away from the driver's.
+constexpr uint64_t kHeader = 0x4000;
+constexpr uint64_t kStatus = 0x4800;
+constexpr uint64_t kSegments = 0x5000;
+
+constexpr std::array kTypes = {BlockRequestType::kIn,      BlockRequestType::kOut,
+                               BlockRequestType::kFlush,   BlockRequestType::kGetId,
+                               BlockRequestType::kDiscard, BlockRequestType::kWriteZeroes};
+
+enum class Action : uint8_t {
+  kDrive,
+  kKick,
+  kComplete,
+  kReset,
+  kReadConfig,
+  kError,
+  kOffer,
+  kWriteConfig,
+  kLimit,
+  kResize,
+  kCount,
+};
+
+// One operation in an age, so that all others wait until the limit is lifted: what the input does
+// is the same whatever the time.
+constexpr RateLimits kAlmostNothing = {.operations = {.per_second = 1, .burst = 1},
+                                       .bytes = {.per_second = 1, .burst = uint64_t{1} << 60}};
 
 class Fuzz final {
  public:
@@ -28,7 +58,8 @@ class Fuzz final {
                                                      : MemoryBackend::Completion::kLater;
     auto backend = std::make_unique<MemoryBackend>(kDiskSize, access, completion);
     backend_ = backend.get();
-    block_ = std::make_unique<Block>(std::move(backend), "fuzz");
+    block_ =
+        Block::Create(std::move(backend), {.serial = "fuzz", .queues = kQueues}, *loop_).value();
     Activate();
   }
 
@@ -40,12 +71,15 @@ class Fuzz final {
 
  private:
   void Activate() {
-    const auto features =
-        (input_.Take<uint8_t>() & 1U) != 0 ? kRingFeatures | kBlockFeatureFlush : kFeatureVersion1;
-    const absl::Status activated =
-        queue_.Activate(memory_, driver_.ring().layout(), Block::kQueueSize, features);
-    if (!activated.ok()) __builtin_trap();
-    block_->Activate(features, std::span(&queue_, 1), host_);
+    uint64_t features = kRingFeatures | block_->features();
+    if ((input_.Take<uint8_t>() & 1U) == 0) features &= input_.Take<uint64_t>();
+    features |= kFeatureVersion1;
+    for (size_t i = 0; i < kQueues; ++i) {
+      const absl::Status activated =
+          queues_[i].Activate(memory_, drivers_[i].ring().layout(), Block::kQueueSize, features);
+      if (!activated.ok()) __builtin_trap();
+    }
+    block_->Activate(features, queues_, host_);
     failures_ = host_.failures.size();
   }
 
@@ -55,11 +89,33 @@ class Fuzz final {
     Activate();
   }
 
+  // A request of some kind that is well-formed but for what the input chooses.
+  void Offer(FuzzDriver& driver) {
+    const auto type = kTypes[input_.TakeBelow(kTypes.size())];
+    const BlockRequestHeader header = {.type = static_cast<uint32_t>(type),
+                                       .reserved = 0,
+                                       .sector = input_.TakeBelow(kDiskSectors + 2)};
+    const BlockSegment segment = {.sector = input_.TakeBelow(kDiskSectors + 2),
+                                  .sectors = input_.Take<uint8_t>(),
+                                  .flags = static_cast<uint32_t>(input_.TakeBelow(3))};
+    if (!memory_.Store(kHeader, header).ok() || !memory_.Store(kSegments, segment).ok()) {
+      __builtin_trap();
+    }
+    const bool segments =
+        type == BlockRequestType::kDiscard || type == BlockRequestType::kWriteZeroes;
+    const bool device_writes = type == BlockRequestType::kIn || type == BlockRequestType::kGetId;
+    const uint64_t size = input_.TakeBelow(5) * (segments ? sizeof(BlockSegment) : kSectorSize);
+    driver.ring().Offer(0, {{kHeader, sizeof header},
+                            {kSegments, static_cast<uint32_t>(size), device_writes},
+                            {kStatus, 1, true}});
+  }
+
   void Step() {
+    const auto queue = static_cast<uint16_t>(input_.TakeBelow(kQueues));
     switch (static_cast<Action>(input_.TakeBelow(static_cast<uint64_t>(Action::kCount)))) {
       case Action::kKick:
         // As the transport: no kicks for a device that has failed.
-        if (host_.failures.size() == failures_) block_->OnKick(0);
+        if (host_.failures.size() == failures_) block_->OnKick(queue);
         return;
       case Action::kComplete:
         if (backend_->waiting() != 0) backend_->CompleteNewest();
@@ -70,18 +126,36 @@ class Fuzz final {
         std::array<std::byte, 8> out{};
         return block_->ReadConfig(input_.Take<uint8_t>(), out);
       }
+      case Action::kWriteConfig:
+        return block_->WriteConfig(input_.TakeBelow(kBlockConfigSize + 1),
+                                   std::as_bytes(input_.TakeBytes(input_.TakeBelow(3))));
       case Action::kError:
         return backend_->FailWith(input_.Take<uint8_t>() % 32);
+      case Action::kOffer:
+        return Offer(drivers_[queue]);
+      case Action::kLimit:
+        return block_->UpdateLimits(input_.TakeBelow(2) != 0 ? kAlmostNothing : RateLimits());
+      case Action::kResize:
+        return Resize();
       case Action::kDrive:
       case Action::kCount:
-        return driver_.Step(input_);
+        return drivers_[queue].Step(input_);
     }
   }
 
+  // Requests that were checked against the capacity before are the backend's business, not ours.
+  void Resize() {
+    Reset();
+    backend_->ResizeTo(input_.TakeBelow(2 * kDiskSectors) * kSectorSize);
+    if (!block_->RefreshCapacity().ok()) __builtin_trap();
+  }
+
   ByteSource input_;
+  const std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
   const GuestMemory memory_ = MakeGuestRam();
-  FuzzDriver driver_{memory_, 0x1000};
-  Queue queue_;
+  std::array<FuzzDriver, kQueues> drivers_ = {FuzzDriver(memory_, 0x1000),
+                                              FuzzDriver(memory_, 0x2000)};
+  std::array<Queue, kQueues> queues_;
   FakeHost host_;
   size_t failures_ = 0;
   MemoryBackend* backend_ = nullptr;

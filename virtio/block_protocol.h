@@ -14,6 +14,10 @@ inline constexpr uint64_t kBlockFeatureReadOnly = FeatureBit(5);
 inline constexpr uint64_t kBlockFeatureBlockSize = FeatureBit(6);
 inline constexpr uint64_t kBlockFeatureFlush = FeatureBit(9);
 inline constexpr uint64_t kBlockFeatureTopology = FeatureBit(10);
+inline constexpr uint64_t kBlockFeatureConfigWriteback = FeatureBit(11);
+inline constexpr uint64_t kBlockFeatureMultiQueue = FeatureBit(12);
+inline constexpr uint64_t kBlockFeatureDiscard = FeatureBit(13);
+inline constexpr uint64_t kBlockFeatureWriteZeroes = FeatureBit(14);
 
 // The configuration space (5.2.4).
 struct BlockConfig {
@@ -32,7 +36,7 @@ struct BlockConfig {
     uint16_t min_io_size = 0;             // logical blocks
     uint32_t optimal_io_size = 0;         // logical blocks; 0: no preference
   } topology;
-  uint8_t writeback = 0;
+  uint8_t writeback = 0;  // 1: writes are stable after a flush; 0: when they are done
   uint8_t unused0 = 0;
   uint16_t queues = 0;
   uint32_t max_discard_sectors = 0;
@@ -61,7 +65,20 @@ enum class BlockRequestType : uint32_t {
   kOut = 1,
   kFlush = 4,
   kGetId = 8,
+  kDiscard = 11,
+  kWriteZeroes = 13,
 };
+
+// The data of a discard and of a write-zeroes request: one or more of these.
+struct BlockSegment {
+  uint64_t sector = 0;
+  uint32_t sectors = 0;
+  uint32_t flags = 0;
+};
+static_assert(sizeof(BlockSegment) == 16);
+
+// Of a write-zeroes request: the storage may be given back, as long as it reads as zeroes.
+inline constexpr uint32_t kBlockSegmentUnmap = 1;
 
 enum class BlockStatus : uint8_t {
   kOk = 0,

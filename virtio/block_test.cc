@@ -29,7 +29,8 @@ constexpr uint64_t kStatus = 0x8800;
 constexpr uint64_t kData = 0x9000;
 constexpr uint32_t kHeaderSize = sizeof(BlockRequestHeader);
 constexpr uint64_t kDiskSectors = 64;
-constexpr uint64_t kAllFeatures = kRingFeatures | kBlockFeatureFlush;
+constexpr uint64_t kAllFeatures = kRingFeatures | kBlockFeatureFlush | kBlockFeatureDiscard |
+                                  kBlockFeatureWriteZeroes | kBlockFeatureMultiQueue;
 constexpr std::byte kUntouched{0xee};
 
 class BlockTest : public ::testing::Test {
@@ -43,7 +44,10 @@ class BlockTest : public ::testing::Test {
     for (size_t i = 0; i < backend->bytes().size(); ++i) {
       backend->bytes()[i] = static_cast<std::byte>(i / kSectorSize + 1);
     }
-    block_ = std::make_unique<Block>(std::move(backend), "serial-0");
+    block_ = Block::Create(std::move(backend), {.serial = "serial-0"}, *io_).value();
+    Activate(features);
+  }
+  void Activate(uint64_t features) {
     ring_.Clear();
     EXPECT_TRUE(memory_.Fill(kStatus, 1, kUntouched).ok());
     EXPECT_TRUE(queue_.Activate(memory_, ring_.layout(), Block::kQueueSize, features).ok());
@@ -85,6 +89,7 @@ class BlockTest : public ::testing::Test {
     return config;
   }
 
+  const std::unique_ptr<EventLoop> io_ = EventLoop::Create().value();
   const GuestMemory memory_ = MakeGuestRam();
   DriverRing ring_{memory_, kRing, kRingSize};
   Queue queue_;
@@ -100,13 +105,22 @@ TEST_F(BlockTest, DescribesTheDisk) {
   EXPECT_EQ(config.block_size, kSectorSize);
   EXPECT_EQ(config.topology.physical_block_exponent, 3);
   EXPECT_EQ(config.topology.min_io_size, 8);
+  EXPECT_EQ(config.queues, 1);
+  EXPECT_EQ(config.writeback, 1);
+  EXPECT_EQ(config.discard_sector_alignment, 8U);
+  EXPECT_EQ(config.max_discard_sectors, BlockConfigSpace::kMaxDiscardSectors);
+  EXPECT_EQ(config.max_discard_segments, BlockConfigSpace::kMaxSegments);
+  EXPECT_EQ(config.max_write_zeroes_sectors, BlockConfigSpace::kMaxZeroSectors);
+  EXPECT_EQ(config.max_write_zeroes_segments, BlockConfigSpace::kMaxSegments);
+  EXPECT_EQ(config.write_zeroes_may_unmap, 1);
   EXPECT_THAT(block_->queue_max_sizes(), ElementsAre(Block::kQueueSize));
 }
 
 TEST_F(BlockTest, OffersReadOnlyOnlyWhereItIs) {
-  EXPECT_EQ(block_->features() & kBlockFeatureReadOnly, 0U);
+  constexpr uint64_t kChanging = kBlockFeatureDiscard | kBlockFeatureWriteZeroes;
+  EXPECT_EQ(block_->features() & (kBlockFeatureReadOnly | kChanging), kChanging);
   Make(BlockAccess::kReadOnly, MemoryBackend::Completion::kInline);
-  EXPECT_NE(block_->features() & kBlockFeatureReadOnly, 0U);
+  EXPECT_EQ(block_->features() & (kBlockFeatureReadOnly | kChanging), kBlockFeatureReadOnly);
 }
 
 TEST_F(BlockTest, ConfigurationEndsWhereItEnds) {
@@ -184,7 +198,7 @@ TEST_F(BlockTest, AnswersItsIdIntoMoreRoomWithoutClaimingAllOfIt) {
 }
 
 TEST_F(BlockTest, CannotDoWhatItDoesNotKnow) {
-  for (const uint32_t type : {2U, 3U, 9U, 11U, 13U, 0x80000000U, 0xffffffffU}) {
+  for (const uint32_t type : {2U, 3U, 9U, 10U, 12U, 14U, 0x80000000U, 0xffffffffU}) {
     SetHeader(static_cast<BlockRequestType>(type), 0);
     ring_.Offer(0, {{kHeader, kHeaderSize}, {kStatus, 1, true}});
     block_->OnKick(0);
@@ -349,9 +363,7 @@ TEST_F(BlockTest, DrainsOnReset) {
 TEST_F(BlockTest, WorksAgainAfterAReset) {
   Read(0, kSectorSize);
   block_->Reset();
-  ring_.Clear();
-  ASSERT_TRUE(queue_.Activate(memory_, ring_.layout(), Block::kQueueSize, kAllFeatures).ok());
-  block_->Activate(kAllFeatures, std::span(&queue_, 1), host_);
+  Activate(kAllFeatures);
   Read(1, kSectorSize);
   EXPECT_EQ(ring_.used_index(), 1);
   EXPECT_EQ(DataAt(0), std::byte{2});

@@ -42,15 +42,13 @@ absl::StatusOr<std::unique_ptr<MmioTransport>> MmioTransport::Create(std::unique
                                                                      const GuestMemory& memory,
                                                                      EventLoop& io,
                                                                      Options options) {
-  MAYFLY_ASSIGN_OR_RETURN(EventFd interrupt, EventFd::Create());
   std::vector<EventFd> kicks;
   for (size_t queue = 0; queue < device->queue_max_sizes().size(); ++queue) {
     MAYFLY_ASSIGN_OR_RETURN(EventFd kick, EventFd::Create());
     kicks.push_back(std::move(kick));
   }
-  auto transport =
-      std::make_unique<MmioTransport>(Passkey(), std::move(device), memory, io, std::move(options),
-                                      std::move(interrupt), std::move(kicks));
+  auto transport = std::make_unique<MmioTransport>(Passkey(), std::move(device), memory, io,
+                                                   std::move(options), std::move(kicks));
   MmioTransport* const raw = transport.get();
   for (uint16_t queue = 0; queue < raw->queue_count(); ++queue) {
     MAYFLY_RETURN_IF_ERROR(
@@ -60,15 +58,13 @@ absl::StatusOr<std::unique_ptr<MmioTransport>> MmioTransport::Create(std::unique
 }
 
 MmioTransport::MmioTransport(Passkey, std::unique_ptr<Device> device, const GuestMemory& memory,
-                             EventLoop& io, Options options, EventFd interrupt,
-                             std::vector<EventFd> kicks)
+                             EventLoop& io, Options options, std::vector<EventFd> kicks)
     : device_(std::move(device)),
       memory_(memory),
       io_(io),
       options_(std::move(options)),
       offered_features_(device_->features() | kRingFeatures),
       kicks_(std::move(kicks)),
-      interrupt_(std::move(interrupt)),
       queue_registers_(kicks_.size()),
       queues_(kicks_.size()) {}
 

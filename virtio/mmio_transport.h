@@ -27,8 +27,8 @@ namespace mayfly::virtio {
 // virtio-mmio version 2 (virtio 1.2, 4.2): kMmioSize bytes of registers in front of one device.
 //
 // Kicks come through the eventfds of kick(), which KVM signals by itself (ioeventfd); a write to
-// QueueNotify that reaches Write() does the same. Interrupts leave through the eventfd of
-// interrupt() (irqfd).
+// QueueNotify that reaches Write() does the same. Interrupts leave through the line of
+// ConnectInterrupt().
 //
 // Threading: Read() and Write() on vCPU threads, several at once, under one mutex. Everything that
 // touches queues or the device's requests runs on the io loop's thread; activation and reset wait
@@ -61,11 +61,11 @@ class MmioTransport final : public IoHandler, private DeviceHost {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<MmioTransport>> Create(
       std::unique_ptr<Device> device, const GuestMemory& memory, EventLoop& io, Options options);
   MmioTransport(Passkey, std::unique_ptr<Device> device, const GuestMemory& memory, EventLoop& io,
-                Options options, EventFd interrupt, std::vector<EventFd> kicks);
+                Options options, std::vector<EventFd> kicks);
   ~MmioTransport() override;
 
-  // For an edge-triggered irqfd.
-  [[nodiscard]] const EventFd& interrupt() const { return interrupt_.event(); }
+  // Where interrupts go, as edges. Before the guest runs.
+  void ConnectInterrupt(Interrupt::Line line) { interrupt_.Connect(std::move(line)); }
   [[nodiscard]] uint16_t queue_count() const { return static_cast<uint16_t>(kicks_.size()); }
   // For an ioeventfd of 4 bytes at kQueueNotifyOffset that matches `queue`.
   [[nodiscard]] const EventFd& kick(uint16_t queue) const { return kicks_.at(queue); }

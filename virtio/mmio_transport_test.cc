@@ -94,9 +94,11 @@ class MmioTransportTest : public ::testing::Test {
     options.name = "test device";
     options.on_first_kick = [this] { ++first_kicks_; };
     options.on_event = [this](std::string text) { events_.push_back(std::move(text)); };
-    return MmioTransport::Create(std::make_unique<RecordingDevice>(log_), memory_, *loop_,
-                                 std::move(options))
-        .value();
+    auto transport = MmioTransport::Create(std::make_unique<RecordingDevice>(log_), memory_, *loop_,
+                                           std::move(options))
+                         .value();
+    transport->ConnectInterrupt([this] { ++edges_; });
+    return transport;
   }
   // Waits until the io thread has gone through what waits for it now.
   void Settle() const {
@@ -119,6 +121,7 @@ class MmioTransportTest : public ::testing::Test {
   DriverRing ring_{memory_, kRing, kQueueSize};
   RecordingDevice::Log log_;
   int first_kicks_ = 0;
+  int edges_ = 0;  // of the interrupt
   std::vector<std::string> events_;
   const std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
   const std::unique_ptr<MmioTransport> transport_ = MakeTransport();
@@ -294,7 +297,7 @@ TEST_F(MmioTransportTest, NeedsAResetForAQueueThatCannotBe) {
   EXPECT_EQ(driver_.Start(kAll, layout), kReady | kStatusNeedsReset);
   EXPECT_EQ(log_.activations, 0);
   EXPECT_EQ(driver_.Read(MmioRegister::kInterruptStatus), kInterruptConfigChange);
-  EXPECT_TRUE(transport_->interrupt().Drain());
+  EXPECT_EQ(edges_, 1);
   EXPECT_THAT(events_, ElementsAre(AllOf(HasSubstr("test device"), HasSubstr("queue 0"),
                                          HasSubstr("used ring"), HasSubstr("not all RAM"))));
   EXPECT_EQ(driver_.Start(kAll, ring_.layout()), kReady) << "and works after it";
@@ -402,7 +405,7 @@ TEST_F(MmioTransportTest, TellsSoManyEventsAndNoMore) {
 TEST_F(MmioTransportTest, InterruptsAndAcknowledges) {
   driver_.Start(kAll, ring_.layout());
   OnIo([this] { log_.host->InterruptForQueue(); });
-  EXPECT_TRUE(transport_->interrupt().Drain());
+  EXPECT_EQ(edges_, 1);
   EXPECT_EQ(driver_.Read(MmioRegister::kInterruptStatus), kInterruptUsedBuffer);
   driver_.Write(MmioRegister::kInterruptAck, kInterruptUsedBuffer);
   EXPECT_EQ(driver_.Read(MmioRegister::kInterruptStatus), 0U);

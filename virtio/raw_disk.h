@@ -2,16 +2,20 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "base/owned_fd.h"
 #include "virtio/block_backend.h"
+#include "virtio/disk_file.h"
+#include "virtio/disk_io.h"
 
 namespace mayfly::virtio {
 
-// A disk whose bytes are those of a regular file or block device, read and written in the call
-// (preadv, pwritev, fdatasync). Holds a lock on the file against other writers until Close().
+// A disk whose bytes are those of a regular file or block device, read and written in the call: the
+// synchronous engine, for hosts without io_uring.
 class RawDisk final : public BlockBackend {
   class Passkey {
     friend class RawDisk;
@@ -19,35 +23,32 @@ class RawDisk final : public BlockBackend {
   };
 
  public:
-  // `name` is for messages only. The lock is an open file description lock (fcntl(2), F_OFD_SETLK):
-  // shared for kReadOnly, exclusive for kReadWrite. Errors, each a sentence with the name and what
-  // to do: InvalidArgument for what cannot be a disk (a directory, no file or block device, empty,
-  // not a multiple of kSectorSize), PermissionDenied for an `fd` not opened for `access`,
-  // FailedPrecondition where another VM or process holds the file in a way that `access` excludes.
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<RawDisk>> Open(OwnedFd fd, BlockAccess access,
-                                                                     std::string_view name);
-  RawDisk(Passkey, OwnedFd fd, BlockAccess access, uint64_t capacity, uint32_t physical_block_size);
-  ~RawDisk() override;
+  // Errors: those of DiskFile::Open().
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<RawDisk>> Open(
+      OwnedFd fd, const DiskFile::Options& options, std::string_view name);
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<RawDisk>> Create(DiskFile file);
+  RawDisk(Passkey, DiskFile file) : file_(std::move(file)) {}
 
-  [[nodiscard]] uint64_t capacity() const override { return capacity_; }
-  [[nodiscard]] BlockAccess access() const override { return access_; }
-  [[nodiscard]] uint32_t physical_block_size() const override { return physical_block_size_; }
+  [[nodiscard]] uint64_t capacity() const override { return file_.capacity(); }
+  [[nodiscard]] BlockAccess access() const override { return file_.access(); }
+  [[nodiscard]] uint32_t discard_granularity() const override {
+    return file_.discard_granularity();
+  }
+  [[nodiscard]] uint32_t physical_block_size() const override {
+    return file_.physical_block_size();
+  }
+  [[nodiscard]] absl::StatusOr<uint64_t> RefreshCapacity() override {
+    return file_.RefreshCapacity();
+  }
 
   void Submit(BlockRequest& request, BlockCompletion& completion) override;
   void Commit() override {}
   void Drain() override {}
-  void Close() override;
+  void Close() override { file_.Close(); }
 
  private:
-  // Each answers 0 or an errno value.
-  [[nodiscard]] int Perform(const BlockRequest& request) const;
-  [[nodiscard]] int Transfer(const BlockRequest& request) const;
-  [[nodiscard]] int Flush() const;
-
-  OwnedFd fd_;
-  const BlockAccess access_;
-  const uint64_t capacity_;
-  const uint32_t physical_block_size_;
+  DiskFile file_;
+  std::optional<DiskIo> io_;  // set by Create(): it points to file_
 };
 
 }  // namespace mayfly::virtio

@@ -46,8 +46,8 @@ class RawDiskTest : public ::testing::Test {
 
   [[nodiscard]] OwnedFd OpenFile(int flags) const { return OwnedFd(::open(path_.c_str(), flags)); }
   [[nodiscard]] auto Open(BlockAccess access) const {
-    return RawDisk::Open(OpenFile(access == BlockAccess::kReadWrite ? O_RDWR : O_RDONLY), access,
-                         "root.img");
+    return RawDisk::Open(OpenFile(access == BlockAccess::kReadWrite ? O_RDWR : O_RDONLY),
+                         {.access = access}, "root.img");
   }
   static std::string Message(const absl::Status& status) {
     return {status.message().data(), status.message().size()};
@@ -129,14 +129,13 @@ TEST_F(RawDiskTest, GoesOnAfterAShortWriteUntilItFails) {
 
 TEST_F(RawDiskTest, RefusesADirectory) {
   OwnedFd fd(::open(::testing::TempDir().c_str(), O_RDONLY | O_DIRECTORY));
-  const auto disk = RawDisk::Open(std::move(fd), BlockAccess::kReadWrite, "images");
+  const auto disk = RawDisk::Open(std::move(fd), {}, "images");
   EXPECT_EQ(disk.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Message(disk.status()), AllOf(HasSubstr("\"images\""), HasSubstr("directory")));
 }
 
 TEST_F(RawDiskTest, RefusesWhatIsNeitherFileNorBlockDevice) {
-  const auto disk =
-      RawDisk::Open(OwnedFd(::open("/dev/null", O_RDWR)), BlockAccess::kReadWrite, "null");
+  const auto disk = RawDisk::Open(OwnedFd(::open("/dev/null", O_RDWR)), {}, "null");
   EXPECT_EQ(disk.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Message(disk.status()), HasSubstr("neither a regular file nor a block device"));
 }
@@ -154,18 +153,19 @@ TEST_F(RawDiskTest, RefusesASizeThatIsNoMultipleOfASector) {
 }
 
 TEST_F(RawDiskTest, RefusesToWriteThroughADescriptorForReading) {
-  const auto disk = RawDisk::Open(OpenFile(O_RDONLY), BlockAccess::kReadWrite, "root.img");
+  const auto disk = RawDisk::Open(OpenFile(O_RDONLY), {}, "root.img");
   EXPECT_EQ(disk.status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(Message(disk.status()), HasSubstr("attach it read-only"));
 }
 
 TEST_F(RawDiskTest, RefusesToReadThroughADescriptorForWriting) {
-  const auto disk = RawDisk::Open(OpenFile(O_WRONLY), BlockAccess::kReadOnly, "root.img");
+  const auto disk =
+      RawDisk::Open(OpenFile(O_WRONLY), {.access = BlockAccess::kReadOnly}, "root.img");
   EXPECT_EQ(disk.status().code(), absl::StatusCode::kPermissionDenied);
 }
 
 TEST_F(RawDiskTest, RefusesADescriptorForAppending) {
-  const auto disk = RawDisk::Open(OpenFile(O_RDWR | O_APPEND), BlockAccess::kReadWrite, "root.img");
+  const auto disk = RawDisk::Open(OpenFile(O_RDWR | O_APPEND), {}, "root.img");
   EXPECT_THAT(Message(disk.status()), HasSubstr("O_APPEND"));
 }
 
@@ -186,9 +186,7 @@ TEST_F(RawDiskTest, LetsManyReadButNoneWriteMeanwhile) {
 
 TEST_F(RawDiskTest, GivesTheLockBackThoughAnotherHoldsTheSameOpenFile) {
   const OwnedFd keeper = OpenFile(O_RDWR);
-  auto disk =
-      RawDisk::Open(OwnedFd::Duplicate(keeper.get()).value(), BlockAccess::kReadWrite, "root.img")
-          .value();
+  auto disk = RawDisk::Open(OwnedFd::Duplicate(keeper.get()).value(), {}, "root.img").value();
   EXPECT_FALSE(Open(BlockAccess::kReadWrite).ok());
   disk->Close();
   EXPECT_TRUE(Open(BlockAccess::kReadWrite).ok());

@@ -75,6 +75,10 @@ ParkedThread::Preparation PreparationFor(ThreadRole role, const ThreadSetup& set
   return [role, setup] { return setup(role); };
 }
 
+absl::Status NoDevices() {
+  return absl::NotFoundError("the VM has neither disks nor network devices");
+}
+
 std::string VcpuName(size_t index) { return absl::StrCat("vcpu", index); }
 
 }  // namespace
@@ -149,9 +153,13 @@ absl::Status Machine::CreateVcpus(const Kvm& kvm) {
 
 absl::Status Machine::CreateDevices() {
   MAYFLY_RETURN_IF_ERROR(platform_.AttachTo(ports_));
-  if (config_.disks.empty()) return absl::OkStatus();
-  MAYFLY_ASSIGN_OR_RETURN(virtio_, VirtioDevices::Create(std::move(config_.disks), memory_,
-                                                         timeline_, config_.on_event));
+  if (config_.disks.empty() && config_.nets.empty()) return absl::OkStatus();
+  MAYFLY_ASSIGN_OR_RETURN(virtio_,
+                          VirtioDevices::Create(std::move(config_.disks), std::move(config_.nets),
+                                                {.memory = memory_,
+                                                 .cpus = config_.cpus,
+                                                 .timeline = timeline_,
+                                                 .on_event = config_.on_event}));
   return virtio_->AttachTo(mmio_);
 }
 
@@ -229,6 +237,24 @@ bool Machine::CanRun(const absl::Status& prepared) {
 void Machine::End(ExitReason reason, std::string detail) {
   Exit({.reason = reason, .detail = std::move(detail)});
 }
+
+absl::Status Machine::UpdateDisk(size_t disk, const virtio::RateLimits& limits) {
+  if (!virtio_) return NoDevices();
+  return virtio_->UpdateDisk(disk, limits);
+}
+
+absl::Status Machine::UpdateNet(size_t net, const std::optional<virtio::RateLimits>& transmit,
+                                const std::optional<virtio::RateLimits>& receive) {
+  if (!virtio_) return NoDevices();
+  return virtio_->UpdateNet(net, transmit, receive);
+}
+
+absl::StatusOr<uint64_t> Machine::ResizeDisk(size_t disk) {
+  if (!virtio_) return NoDevices();
+  return virtio_->ResizeDisk(disk);
+}
+
+DeviceStats Machine::device_stats() { return virtio_ ? virtio_->Stats() : DeviceStats(); }
 
 std::optional<ExitStatus> Machine::exit_status() const {
   const std::scoped_lock lock(mutex_);

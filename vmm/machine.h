@@ -11,8 +11,10 @@
 #include "absl/status/statusor.h"
 #include "base/guest_memory.h"
 #include "base/timeline.h"
+#include "virtio/rate_limiter.h"
 #include "vmm/console.h"
 #include "vmm/cpu/vcpu.h"
+#include "vmm/device_stats.h"
 #include "vmm/devices/bus.h"
 #include "vmm/devices/platform.h"
 #include "vmm/exit_sink.h"
@@ -60,6 +62,13 @@ class Machine final : private ExitSink {
   void End(ExitReason reason, std::string detail);
   // How it ended; nothing while it has not (or its devices are not quiescent yet).
   [[nodiscard]] std::optional<ExitStatus> exit_status() const;
+  // What its owner may change while it runs, and look at: see VirtioDevices.
+  [[nodiscard]] absl::Status UpdateDisk(size_t disk, const virtio::RateLimits& limits);
+  [[nodiscard]] absl::Status UpdateNet(size_t net,
+                                       const std::optional<virtio::RateLimits>& transmit,
+                                       const std::optional<virtio::RateLimits>& receive);
+  [[nodiscard]] absl::StatusOr<uint64_t> ResizeDisk(size_t disk);
+  [[nodiscard]] DeviceStats device_stats();
   [[nodiscard]] Console& console() { return *console_; }
   [[nodiscard]] const Timeline& timeline() const { return *timeline_; }
 

@@ -10,24 +10,13 @@
 #include "base/guest_memory.h"
 #include "base/owned_fd.h"
 #include "vmm/cpu_profile.h"
+#include "vmm/disk_config.h"
+#include "vmm/named_fd.h"
+#include "vmm/net_config.h"
 
 namespace mayfly::vmm {
 
-// An open file and what its owner called it; the name is for messages only.
-struct NamedFd {
-  OwnedFd fd;
-  std::string name;
-};
-
 enum class BootProtocol { kAuto, kPvh, kLinux64 };
-
-enum class DiskAccess { kReadOnly, kReadWrite };
-
-struct DiskConfig {
-  NamedFd image;
-  DiskAccess access = DiskAccess::kReadWrite;
-  std::string serial;  // at most 20 bytes (virtio 1.2, 5.2.6.1); empty: "mayfly-disk-N"
-};
 
 // The threads of a Machine, which differ in the system calls that they need.
 enum class ThreadRole { kVcpu, kIo };
@@ -47,6 +36,7 @@ struct MachineConfig {
   std::string command_line;  // the words for the VM's devices are added
   BootProtocol boot_protocol = BootProtocol::kAuto;
   std::vector<DiskConfig> disks;
+  std::vector<NetConfig> nets;            // behind the disks in the guest's order
   std::optional<CpuProfile> cpu_profile;  // asked of KVM where it is missing
   ThreadSetup thread_setup;               // may be empty
   // Called on the io thread with a sentence for people: what the guest did wrong to a device, or

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -293,6 +294,82 @@ TEST_F(MachineTest, ADiskIsOnTheBusAndOnTheCommandLine) {
   EXPECT_EQ(Output(), "v6");
 }
 
+TEST_F(MachineTest, NetworkDevicesComeBehindTheDisks) {
+  const auto second = static_cast<uint32_t>(layout::kVirtioMmio + layout::kVirtioMmioStride);
+  constexpr uint32_t kDeviceId = 8;
+  const std::vector<std::byte> image(size_t{1} << 20);
+  // The device ID of a network card is 1.
+  MachineConfig config =
+      Config(GuestCode().Load32(second + kDeviceId).OutAl(layout::kExit).Exit(99));
+  config.nets.emplace_back();
+  config.disks.push_back({.image = {.fd = MemoryFile(image), .name = "disk.img"}, .serial = ""});
+  ASSERT_EQ(Launch(std::move(config)), absl::OkStatus());
+  EXPECT_THAT(Wait(), Optional(Field(&ExitStatus::status, 1)));
+}
+
+TEST_F(MachineTest, TakesAsManyDevicesOfAnyMixAsThereArePlaces) {
+  MachineConfig config = Config(GuestCode().Exit(5));
+  config.cpus = 8;
+  const std::vector<std::byte> image(size_t{1} << 20);
+  for (size_t index = 0; index < layout::kMaxVirtioDevices; ++index) {
+    if (index % 2 == 0) {
+      config.disks.push_back({.image = {.fd = MemoryFile(image), .name = "d"}, .serial = ""});
+    } else {
+      config.nets.emplace_back().queue_pairs = 4;
+    }
+  }
+  ASSERT_EQ(Launch(std::move(config)), absl::OkStatus());
+  EXPECT_THAT(Wait(), Optional(Field(&ExitStatus::status, 5)));
+  const DeviceStats stats = machine_->device_stats();
+  EXPECT_EQ(stats.disks.size() + stats.nets.size(), layout::kMaxVirtioDevices);
+}
+
+TEST_F(MachineTest, MacAddressesMadeByChanceDiffer) {
+  MachineConfig config = Config(GuestCode().Exit(0));
+  config.nets.resize(2);
+  ASSERT_EQ(Create(std::move(config)), absl::OkStatus());
+  const DeviceStats stats = machine_->device_stats();
+  ASSERT_EQ(stats.nets.size(), 2U);
+  EXPECT_TRUE(stats.nets[0].mac.IsStation()) << stats.nets[0].mac.ToString();
+  EXPECT_NE(stats.nets[0].mac.bytes[0] & 0x02U, 0U) << "an address that belongs to somebody";
+  EXPECT_NE(stats.nets[0].mac, stats.nets[1].mac);
+}
+
+TEST_F(MachineTest, DevicesCanBeChangedUntilTheEnd) {
+  const std::vector<std::byte> image(size_t{1} << 20);
+  OwnedFd file = MemoryFile(image);
+  const OwnedFd ours = OwnedFd::Duplicate(file.get()).value();
+  MachineConfig config = Config(GuestCode().Exit(0));
+  config.disks.push_back({.image = {.fd = std::move(file), .name = "d"}, .serial = ""});
+  config.nets.emplace_back();
+  ASSERT_EQ(Create(std::move(config)), absl::OkStatus());
+  EXPECT_EQ(machine_->UpdateDisk(0, {.operations = {.per_second = 1}, .bytes = {}}),
+            absl::OkStatus());
+  EXPECT_EQ(machine_->UpdateNet(0, virtio::RateLimits(), std::nullopt), absl::OkStatus());
+  EXPECT_EQ(machine_->UpdateDisk(1, {}).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(machine_->UpdateNet(1, {}, {}).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(machine_->ResizeDisk(1).status().code(), absl::StatusCode::kNotFound);
+  ASSERT_EQ(::ftruncate(ours.get(), 2 << 20), 0);
+  EXPECT_EQ(machine_->ResizeDisk(0).value_or(0), uint64_t{2} << 20);
+  EXPECT_EQ(machine_->device_stats().disks.at(0).capacity, uint64_t{2} << 20);
+  ASSERT_EQ(::ftruncate(ours.get(), 1000), 0);
+  EXPECT_FALSE(machine_->ResizeDisk(0).ok());
+  EXPECT_EQ(machine_->device_stats().disks.at(0).capacity, uint64_t{2} << 20);
+
+  machine_->End(ExitReason::kKilled, "enough");
+  EXPECT_EQ(machine_->UpdateDisk(0, {}).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(machine_->UpdateNet(0, {}, {}).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(machine_->ResizeDisk(0).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(machine_->device_stats().disks.size(), 1U);
+}
+
+TEST_F(MachineTest, AVmWithoutDevicesSaysSo) {
+  ASSERT_EQ(Create(Config(GuestCode().Exit(0))), absl::OkStatus());
+  EXPECT_EQ(machine_->UpdateDisk(0, {}).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(machine_->ResizeDisk(0).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(machine_->device_stats().disks.empty());
+}
+
 TEST_F(MachineTest, RefusesWhatCannotBe) {
   struct Case {
     std::function<void(MachineConfig&)> spoil;
@@ -312,7 +389,25 @@ TEST_F(MachineTest, RefusesWhatCannotBe) {
          config.initrd = NamedFd{.fd = OwnedFd(::open("/", O_RDONLY)), .name = "root"};
        },
        "initrd \"root\": it is a directory"},
-      {[](MachineConfig& config) { config.disks.resize(20); }, "disks are more"},
+      {[](MachineConfig& config) {
+         config.disks.resize(10);
+         config.nets.resize(10);
+       },
+       "10 disks and 10 network devices are more"},
+      {[](MachineConfig& config) { config.nets.emplace_back().queue_pairs = 1000; },
+       "fewer queue pairs"},
+      {[](MachineConfig& config) {
+         NetConfig& net = config.nets.emplace_back();
+         net.name = "odd";
+         net.backend.emplace<TapNet>().queues.resize(2);
+       },
+       "network device \"odd\": it is to have 1 queue pairs, but its backend has 2"},
+      {[](MachineConfig& config) {
+         NetConfig& net = config.nets.emplace_back();
+         net.name = "no-tap";
+         net.backend.emplace<TapNet>().queues.emplace_back(::open("/dev/null", O_RDWR));
+       },
+       "network device \"no-tap\""},
   };
   for (const Case& item : cases) {
     MachineConfig config = Config(GuestCode().Exit(0));

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -10,23 +14,35 @@
 #include "base/event_loop.h"
 #include "base/guest_memory.h"
 #include "base/timeline.h"
+#include "virtio/block.h"
 #include "virtio/mmio_transport.h"
+#include "virtio/net.h"
+#include "virtio/overlay/overlay_disk.h"
+#include "virtio/rate_limiter.h"
+#include "vmm/device_stats.h"
 #include "vmm/devices/bus.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine_config.h"
 
 namespace mayfly::vmm {
 
-// The virtio devices of a VM, and the loop that serves them.
+// The virtio devices of a VM, and the loop that serves them. Disks and network devices are meant by
+// their positions in the configuration.
 //
 // Threading: as MmioTransport. Run() is the io thread's.
 class VirtioDevices final {
  public:
-  // Opens the disks of `disks`, taking their descriptors. `memory` outlives the devices.
-  // Errors: those of virtio::RawDisk, and InvalidArgument for more disks than there are places.
+  struct Surroundings {
+    const GuestMemory& memory;  // outlives the devices
+    unsigned cpus = 1;
+    std::shared_ptr<Timeline> timeline;
+    std::function<void(std::string)> on_event;  // see MachineConfig
+  };
+
+  // Opens what `disks` and `nets` consist of, taking their descriptors. Errors: those of the
+  // backends, and InvalidArgument for more devices than there are places.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<VirtioDevices>> Create(
-      std::vector<DiskConfig> disks, const GuestMemory& memory,
-      const std::shared_ptr<Timeline>& timeline, const std::function<void(std::string)>& on_event);
+      std::vector<DiskConfig> disks, std::vector<NetConfig> nets, const Surroundings& surroundings);
 
   explicit VirtioDevices(std::unique_ptr<EventLoop> loop) : loop_(std::move(loop)) {}
   VirtioDevices(const VirtioDevices&) = delete;
@@ -39,8 +55,8 @@ class VirtioDevices final {
 
   // Puts the registers on the bus.
   [[nodiscard]] absl::Status AttachTo(Bus& mmio);
-  // Has KVM turn kicks into events and events into interrupts. The last thing before the guest
-  // runs: see Vm::SetMemory.
+  // Has KVM turn kicks into events, and gives the devices their interrupt lines. The last thing
+  // before the guest runs: see Vm::SetMemory. `vm` outlives the devices.
   [[nodiscard]] absl::Status BindTo(const Vm& vm) const;
 
   // Serves the devices until Stop().
@@ -50,13 +66,43 @@ class VirtioDevices final {
   // are released.
   void Quiesce();
 
+  // What an owner may change while the guest runs. Any thread. Errors: NotFound for a device that
+  // there is not; FailedPrecondition after Quiesce().
+  [[nodiscard]] absl::Status UpdateDisk(size_t disk, const virtio::RateLimits& limits);
+  // A direction without new limits keeps its own.
+  [[nodiscard]] absl::Status UpdateNet(size_t net,
+                                       const std::optional<virtio::RateLimits>& transmit,
+                                       const std::optional<virtio::RateLimits>& receive);
+  // Looks at the size of the disk's image again, and tells the guest. Returns it, in bytes. Errors:
+  // those of virtio::Block::RefreshCapacity(), too.
+  [[nodiscard]] absl::StatusOr<uint64_t> ResizeDisk(size_t disk);
+  [[nodiscard]] DeviceStats Stats();
+
  private:
-  [[nodiscard]] absl::Status AddDisk(DiskConfig config, const GuestMemory& memory,
-                                     const std::shared_ptr<Timeline>& timeline,
-                                     const std::function<void(std::string)>& on_event);
+  struct Disk {
+    virtio::Block* device = nullptr;
+    const virtio::OverlayDisk* overlay = nullptr;  // where there is one
+  };
+  struct Net {
+    virtio::Net* device = nullptr;
+    virtio::RateLimits transmit;
+    virtio::RateLimits receive;
+  };
+
+  [[nodiscard]] absl::Status AddDisk(DiskConfig config, uint16_t queues,
+                                     const Surroundings& surroundings);
+  [[nodiscard]] absl::Status AddNet(NetConfig config, const Surroundings& surroundings);
+  [[nodiscard]] absl::Status AddTransport(std::unique_ptr<virtio::Device> device, std::string name,
+                                          const Surroundings& surroundings);
+  // Runs `change` on the io thread, unless all is over.
+  [[nodiscard]] absl::Status Change(const std::function<absl::Status()>& change);
 
   const std::unique_ptr<EventLoop> loop_;
   std::vector<std::unique_ptr<virtio::MmioTransport>> transports_;  // in the order of their slots
+  // The devices within transports_, and what they are made of. Of the io thread once it runs.
+  std::vector<Disk> disks_;
+  std::vector<Net> nets_;
+  std::atomic<bool> quiesced_ = false;  // set ahead of the io thread's last work for transports_
 };
 
 }  // namespace mayfly::vmm

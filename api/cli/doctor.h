@@ -21,6 +21,7 @@ struct Finding {
 // The places that are looked at; tests make their own.
 struct HostPaths {
   std::string kvm = "/dev/kvm";
+  std::string tun = "/dev/net/tun";
   std::string root;  // before /proc and /sys
 };
 

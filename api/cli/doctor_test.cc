@@ -48,6 +48,24 @@ TEST_F(DoctorTest, AFileInKvmsPlaceIsAFault) {
   EXPECT_THAT(Said(), HasSubstr("FAULT KVM speaks version -1"));
 }
 
+TEST_F(DoctorTest, AMissingTunIsANoteWithARemedy) {
+  paths_.tun = paths_.root + "/dev/net/tun";
+  EXPECT_THAT(Said(), HasSubstr("note  Tap interfaces cannot be used"));
+  EXPECT_THAT(Said(), HasSubstr("modprobe tun"));
+  Write("/dev/net/tun", "");
+  EXPECT_THAT(Said(), HasSubstr("ok    Tap interfaces may be used"));
+}
+
+TEST_F(DoctorTest, AMissingPasstIsANoteWithARemedy) {
+  ASSERT_EQ(::setenv("MAYFLY_PASST", "/nonexistent/passt", 1), 0);
+  EXPECT_THAT(Said(), HasSubstr("note  --net user cannot be used"));
+  ASSERT_EQ(::setenv("MAYFLY_PASST", "/bin/true", 1), 0);
+  EXPECT_THAT(Said(), HasSubstr("ok    passt is installed"));
+  ::unsetenv("MAYFLY_PASST");
+}
+
+TEST_F(DoctorTest, SpeaksOfIoUring) { EXPECT_THAT(Said(), HasSubstr("io_uring")); }
+
 TEST_F(DoctorTest, SlowSettingsAreNotes) {
   Write("/sys/module/kvm/parameters/nx_huge_pages", "Y");
   Write("/proc/self/mountinfo",

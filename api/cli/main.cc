@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "api/cli/disk_command.h"
 #include "api/cli/doctor.h"
 #include "api/cli/exit_code.h"
 #include "api/cli/help.h"
@@ -47,6 +48,7 @@ void OccupyStandardFds() {
   const std::string_view command = arguments[1];
   const auto rest = arguments.subspan(2);
   if (command == "run") return RunCommand(rest, timeline);
+  if (command == "disk") return DiskCommand(rest);
   if (command == "doctor") return DoctorCommand(rest);
   if (command == "--help" || command == "-h") return PrintHelp(kMainHelp);
   if (command == "--version") {

@@ -13,6 +13,8 @@ namespace {
 
 // NONBLOCK: a FIFO without a writer must not keep us; files and disks do not mind.
 constexpr int kAlways = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+// What a guest writes may be secret.
+constexpr mode_t kForOurselves = 0600;
 
 [[nodiscard]] std::string_view RemedyForReading(int error) {
   switch (error) {
@@ -79,11 +81,19 @@ absl::StatusOr<vmm::NamedFd> OpenImage(std::string_view role, const std::string&
   return vmm::NamedFd{std::move(fd), path};
 }
 
-absl::StatusOr<vmm::NamedFd> OpenDisk(const std::string& path, vmm::DiskAccess access) {
+absl::StatusOr<vmm::NamedFd> OpenDiskImage(const std::string& path, vmm::DiskAccess access) {
   if (access == vmm::DiskAccess::kReadOnly) return OpenImage("disk", path);
   OwnedFd fd(::open(path.c_str(), O_RDWR | kAlways));
   if (!fd.valid()) {
     return CannotOpen("disk", path, " for writing", errno, RemedyForWriting(errno));
+  }
+  return vmm::NamedFd{std::move(fd), path};
+}
+
+absl::StatusOr<vmm::NamedFd> OpenOrMakeOverlay(const std::string& path) {
+  OwnedFd fd(::open(path.c_str(), O_RDWR | O_CREAT | kAlways, kForOurselves));
+  if (!fd.valid()) {
+    return CannotOpen("overlay", path, " for writing", errno, RemedyForReading(errno));
   }
   return vmm::NamedFd{std::move(fd), path};
 }

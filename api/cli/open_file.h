@@ -17,7 +17,9 @@ namespace mayfly::cli {
 // `role`: what the file is to be, such as "kernel".
 [[nodiscard]] absl::StatusOr<vmm::NamedFd> OpenImage(std::string_view role,
                                                      const std::string& path);
-[[nodiscard]] absl::StatusOr<vmm::NamedFd> OpenDisk(const std::string& path,
-                                                    vmm::DiskAccess access);
+[[nodiscard]] absl::StatusOr<vmm::NamedFd> OpenDiskImage(const std::string& path,
+                                                         vmm::DiskAccess access);
+// The file of an overlay's upper layer; an empty one is made where there is none.
+[[nodiscard]] absl::StatusOr<vmm::NamedFd> OpenOrMakeOverlay(const std::string& path);
 
 }  // namespace mayfly::cli

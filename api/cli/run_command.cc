@@ -12,11 +12,13 @@
 #include "absl/strings/str_cat.h"
 #include "api/cli/exit_code.h"
 #include "api/cli/help.h"
+#include "api/cli/open_devices.h"
 #include "api/cli/open_file.h"
 #include "api/cli/run_options.h"
 #include "api/cli/run_session.h"
 #include "api/cli/timeline_report.h"
 #include "api/client/cpu_profile_cache.h"
+#include "api/client/passt_process.h"
 #include "api/client/vmm_process.h"
 #include "base/file_io.h"
 #include "base/status.h"
@@ -31,7 +33,8 @@ constexpr mode_t kReadableByAll = 0644;
   return static_cast<int>(ExitCodeOf(error));
 }
 
-[[nodiscard]] absl::StatusOr<api::MachineSpec> OpenSpec(const RunOptions& options) {
+[[nodiscard]] absl::StatusOr<api::MachineSpec> OpenSpec(const RunOptions& options,
+                                                        std::vector<api::PasstProcess>& passts) {
   api::MachineSpec spec;
   spec.timeout = options.timeout;
   vmm::MachineConfig& machine = spec.machine;
@@ -43,9 +46,13 @@ constexpr mode_t kReadableByAll = 0644;
   if (options.initrd) {
     MAYFLY_ASSIGN_OR_RETURN(machine.initrd, OpenImage("initrd", *options.initrd));
   }
-  for (const DiskOption& disk : options.disks) {
-    MAYFLY_ASSIGN_OR_RETURN(vmm::NamedFd image, OpenDisk(disk.path, disk.access));
-    machine.disks.push_back({.image = std::move(image), .access = disk.access, .serial = {}});
+  for (const DiskOption& option : options.disks) {
+    MAYFLY_ASSIGN_OR_RETURN(vmm::DiskConfig disk, OpenDisk(option));
+    machine.disks.push_back(std::move(disk));
+  }
+  for (const NetOption& option : options.nets) {
+    MAYFLY_ASSIGN_OR_RETURN(vmm::NetConfig net, OpenNet(option, passts));
+    machine.nets.push_back(std::move(net));
   }
   MAYFLY_ASSIGN_OR_RETURN(machine.kvm, OpenKvm());
   return spec;
@@ -86,7 +93,8 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
   if (options->help) return PrintHelp(kRunHelp);
   absl::StatusOr<OwnedFd> drawing = OpenDrawing(*options);
   if (!drawing.ok()) return Fail(drawing.status());
-  absl::StatusOr<api::MachineSpec> spec = OpenSpec(*options);
+  std::vector<api::PasstProcess> passts;
+  absl::StatusOr<api::MachineSpec> spec = OpenSpec(*options, passts);
   if (!spec.ok()) return Fail(spec.status());
 
   // The VMM is on its way while all the rest is made ready.
@@ -99,7 +107,7 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
   spec->machine.cpu_profile = *std::move(profile);
 
   kj::AsyncIoContext io = kj::setupAsyncIo();
-  RunSession session(io, *process);
+  RunSession session(io, *process, passts);
   RunOutcome outcome = session.Run(*std::move(spec));
   if (!outcome.complaint.empty()) Complain(outcome.complaint);
   if (options->timeline != TimelineReport::kNone) {

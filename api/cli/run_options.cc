@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/cli/init_word.h"
+#include "api/cli/option_words.h"
 #include "api/cli/units.h"
 #include "base/status.h"
 
@@ -31,6 +32,7 @@ enum class Option : int {
   kInitrd,
   kKernel,
   kMemory,
+  kNet,
   kTimeline,
   kTimeout,
 };
@@ -48,6 +50,7 @@ constexpr std::array kOptions = {
     Long("initrd", required_argument, Option::kInitrd),
     Long("kernel", required_argument, Option::kKernel),
     Long("memory", required_argument, Option::kMemory),
+    Long("net", required_argument, Option::kNet),
     Long("timeline", optional_argument, Option::kTimeline),
     Long("timeout", required_argument, Option::kTimeout),
     option{},
@@ -55,17 +58,13 @@ constexpr std::array kOptions = {
 // '+': stop at the first word that is no option. ':': tell a missing value from an unknown option.
 constexpr char kShortOptions[] = "+:h";
 
-[[nodiscard]] absl::Status Bad(std::string_view option, std::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(option), ": ", ToAbsl(what)));
-}
-
 [[nodiscard]] absl::Status ParseCpus(std::string_view text, unsigned& cpus) {
   const char* const end = text.data() + text.size();
   uint16_t value = 0;  // as wide as the API's
   const auto [rest, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || rest != end || value == 0) {
-    return Bad("--cpus",
-               absl::StrCat("\"", ToAbsl(text), "\" is not a number of CPUs; give 1 or more"));
+    return BadOption(
+        "--cpus", absl::StrCat("\"", ToAbsl(text), "\" is not a number of CPUs; give 1 or more"));
   }
   cpus = value;
   return absl::OkStatus();
@@ -81,29 +80,12 @@ constexpr char kShortOptions[] = "+:h";
     protocol = value;
     return absl::OkStatus();
   }
-  return Bad("--boot", absl::StrCat("\"", ToAbsl(text), "\" is none of auto, pvh, linux64"));
-}
-
-[[nodiscard]] absl::Status ParseDisk(std::string_view text, std::vector<DiskOption>& disks) {
-  DiskOption disk;
-  constexpr std::string_view kReadOnly = ",ro";
-  constexpr std::string_view kReadWrite = ",rw";
-  if (text.ends_with(kReadOnly)) {
-    disk.access = vmm::DiskAccess::kReadOnly;
-    text.remove_suffix(kReadOnly.size());
-  } else if (text.ends_with(kReadWrite)) {
-    text.remove_suffix(kReadWrite.size());
-  }
-  if (text.empty())
-    return Bad("--disk", "a file is needed, as in --disk root.img or --disk root.img,ro");
-  disk.path = text;
-  disks.push_back(std::move(disk));
-  return absl::OkStatus();
+  return BadOption("--boot", absl::StrCat("\"", ToAbsl(text), "\" is none of auto, pvh, linux64"));
 }
 
 [[nodiscard]] absl::Status NotEmpty(std::string_view option, std::string_view value) {
   if (!value.empty()) return absl::OkStatus();
-  return Bad(option, "the file's name is empty");
+  return BadOption(option, "the file's name is empty");
 }
 
 // One option into `options`. `value` is nullptr where none was given.
@@ -116,8 +98,12 @@ constexpr char kShortOptions[] = "+:h";
       return absl::OkStatus();
     case Option::kCpus:
       return ParseCpus(value, options.cpus);
-    case Option::kDisk:
-      return ParseDisk(value, options.disks);
+    case Option::kDisk: {
+      auto disk = ParseDiskOption(value);
+      if (!disk.ok()) return disk.status();
+      options.disks.push_back(*std::move(disk));
+      return absl::OkStatus();
+    }
     case Option::kHelp:
       options.help = true;
       return absl::OkStatus();
@@ -133,6 +119,12 @@ constexpr char kShortOptions[] = "+:h";
       options.memory_bytes = *size;
       return absl::OkStatus();
     }
+    case Option::kNet: {
+      auto net = ParseNetOption(value);
+      if (!net.ok()) return net.status();
+      options.nets.push_back(*std::move(net));
+      return absl::OkStatus();
+    }
     case Option::kTimeline:
       options.timeline = value == nullptr ? TimelineReport::kTable : TimelineReport::kDrawing;
       options.timeline_path = value == nullptr ? "" : value;
@@ -141,7 +133,7 @@ constexpr char kShortOptions[] = "+:h";
       const auto duration = ParseDuration(value);
       if (!duration.ok()) return Annotate(duration.status(), "--timeout");
       if (*duration == Nanoseconds::zero())
-        return Bad("--timeout", "it must be longer than nothing");
+        return BadOption("--timeout", "it must be longer than nothing");
       options.timeout = *duration;
       return absl::OkStatus();
     }
@@ -173,7 +165,7 @@ constexpr char kShortOptions[] = "+:h";
     }
     const std::string_view word = words[static_cast<size_t>(before)];
     if (found == '?') return Unknown(word);
-    if (found == ':') return Bad(word, "a value is missing");
+    if (found == ':') return BadOption(word, "a value is missing");
     const Option which = found == 'h' ? Option::kHelp : static_cast<Option>(found);
     MAYFLY_RETURN_IF_ERROR(Apply(which, optarg, options));
   }

@@ -7,15 +7,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "api/cli/disk_option.h"
+#include "api/cli/net_option.h"
 #include "base/clock.h"
 #include "vmm/machine_config.h"
 
 namespace mayfly::cli {
-
-struct DiskOption {
-  std::string path;
-  vmm::DiskAccess access = vmm::DiskAccess::kReadWrite;
-};
 
 enum class TimelineReport { kNone, kTable, kDrawing };
 
@@ -26,6 +23,7 @@ struct RunOptions {
   std::optional<std::string> initrd;
   std::string command_line;  // with the words behind "--"
   std::vector<DiskOption> disks;
+  std::vector<NetOption> nets;
   unsigned cpus = 1;
   uint64_t memory_bytes = uint64_t{128} << 20;
   Nanoseconds timeout{0};  // none

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "api/cli/event_lines.h"
 #include "api/cli/output_stream.h"
 
 namespace mayfly::cli {
@@ -54,9 +55,11 @@ constexpr std::array kEndingSignals = {
 
 }  // namespace
 
-RunSession::RunSession(kj::AsyncIoContext& io, api::VmmProcess& process)
+RunSession::RunSession(kj::AsyncIoContext& io, api::VmmProcess& process,
+                       std::span<const api::PasstProcess> passts)
     : io_(io),
       process_(process),
+      passts_(passts),
       connection_(io, process.TakeSocket()),
       sink_(STDOUT_FILENO, io.unixEventPort),
       terminal_(STDIN_FILENO),
@@ -70,10 +73,12 @@ RunSession::RunSession(kj::AsyncIoContext& io, api::VmmProcess& process)
 RunOutcome RunSession::Run(api::MachineSpec spec) {
   machine_ = api::MachineClient::Launch(
       connection_.vmm(), std::move(spec),
-      kj::heap<OutputStream>(sink_, std::move(output_written_.fulfiller)));
+      kj::heap<OutputStream>(sink_, std::move(output_written_.fulfiller)),
+      rpc::EventListener::Client(kj::heap<EventLines>()));
   WatchSignals();
   terminal_.Enter();  // now that no signal can end us with the terminal raw
   WatchOutput();
+  for (const api::PasstProcess& passt : passts_) WatchPasst(passt);
   CarryInput();
   const absl::StatusOr<vmm::ExitStatus> status = AwaitEnd().wait(io_.waitScope);
   terminal_.Restore();
@@ -117,6 +122,19 @@ kj::Promise<void> RunSession::WatchSignal(int number) {
     }
     return WatchSignal(number);
   });
+}
+
+// A VM without its network, or without the ports that lead into it, is not what was asked for.
+void RunSession::WatchPasst(const api::PasstProcess& passt) {
+  auto observer = kj::heap<kj::UnixEventPort::FdObserver>(
+      io_.unixEventPort, passt.process().pidfd(), kj::UnixEventPort::FdObserver::OBSERVE_READ);
+  auto ended = observer->whenBecomesReadable();
+  tasks_.add(ended.attach(kj::mv(observer)).then([this, &passt] {
+    const std::optional<std::string> failure = passt.DescribeFailure();
+    if (!failure) return;
+    EndVm(ExitCode::kFailure,
+          absl::StrCat("--net user: the network failed: ", *failure, "; the VM was ended"));
+  }));
 }
 
 void RunSession::WatchOutput() {

@@ -3,6 +3,7 @@
 #include <kj/async-io.h>
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -11,6 +12,7 @@
 #include "api/cli/output_sink.h"
 #include "api/cli/raw_terminal.h"
 #include "api/client/machine_client.h"
+#include "api/client/passt_process.h"
 #include "api/client/vmm_connection.h"
 #include "api/client/vmm_process.h"
 #include "base/timeline.h"
@@ -30,8 +32,9 @@ struct RunOutcome {
 // Threading: the event loop's.
 class RunSession final : private kj::TaskSet::ErrorHandler {
  public:
-  // All must outlive the session.
-  RunSession(kj::AsyncIoContext& io, api::VmmProcess& process);
+  // All must outlive the session. `passts`: the VM's networks; it ends where one of them fails.
+  RunSession(kj::AsyncIoContext& io, api::VmmProcess& process,
+             std::span<const api::PasstProcess> passts);
   KJ_DISALLOW_COPY(RunSession);
 
   // Launches the VM and sees it through. Once.
@@ -42,6 +45,7 @@ class RunSession final : private kj::TaskSet::ErrorHandler {
  private:
   void WatchSignals();
   [[nodiscard]] kj::Promise<void> WatchSignal(int number);
+  void WatchPasst(const api::PasstProcess& passt);
   void WatchOutput();
   void CarryInput();
   // Ends the VM for a reason of ours. The second call waits for nothing any more.
@@ -52,6 +56,7 @@ class RunSession final : private kj::TaskSet::ErrorHandler {
 
   kj::AsyncIoContext& io_;
   api::VmmProcess& process_;
+  const std::span<const api::PasstProcess> passts_;
   api::VmmConnection connection_;
   OutputSink sink_;
   RawTerminal terminal_;

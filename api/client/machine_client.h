@@ -2,10 +2,16 @@
 
 #include <kj/async.h>
 
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "api/codec/machine_spec.h"
 #include "api/mayfly.capnp.h"
 #include "base/timeline.h"
+#include "virtio/rate_limiter.h"
+#include "vmm/device_stats.h"
 #include "vmm/exit_status.h"
 
 namespace mayfly::api {
@@ -15,10 +21,12 @@ namespace mayfly::api {
 // Threading: the thread of the connection.
 class MachineClient final {
  public:
-  // Makes the VM, attaches `output` to its console and starts it: all in one go, nothing is waited
-  // for. What goes wrong is told by WhenEnded().
-  [[nodiscard]] static MachineClient Launch(rpc::Vmm::Client vmm, MachineSpec spec,
-                                            rpc::ByteStream::Client output);
+  // Makes the VM, attaches `output` to its console and `listener`, where there is one, to its
+  // events, and starts it: all in one go, nothing is waited for. What goes wrong is told by
+  // WhenEnded().
+  [[nodiscard]] static MachineClient Launch(
+      rpc::Vmm::Client vmm, MachineSpec spec, rpc::ByteStream::Client output,
+      kj::Maybe<rpc::EventListener::Client> listener = nullptr);
 
   // How the VM ended; `output` has received all that the guest wrote before it. Errors:
   // InvalidArgument, OutOfRange and others of a bad spec or image; Unavailable when the VMM process
@@ -30,6 +38,18 @@ class MachineClient final {
   [[nodiscard]] rpc::ByteStream::Client& input() { return input_; }
   // Ends the VM.
   void Kill();
+  // Disks and network devices are meant by their positions in the spec. Errors: NotFound for one
+  // that there is not, FailedPrecondition after the VM's end.
+  // New limits for a disk from now on.
+  [[nodiscard]] kj::Promise<absl::Status> UpdateDisk(uint32_t disk,
+                                                     const virtio::RateLimits& limits);
+  // New limits for a network device; a direction without any keeps its own.
+  [[nodiscard]] kj::Promise<absl::Status> UpdateNet(
+      uint32_t net, const std::optional<virtio::RateLimits>& transmit,
+      const std::optional<virtio::RateLimits>& receive);
+  // The disk's image has another size: tells the guest, and answers the size in bytes.
+  [[nodiscard]] kj::Promise<absl::StatusOr<uint64_t>> ResizeDisk(uint32_t disk);
+  [[nodiscard]] kj::Promise<absl::StatusOr<vmm::DeviceStats>> FetchDeviceStats();
   // Adds the steps so far to `timeline`, which must live until then.
   [[nodiscard]] kj::Promise<absl::Status> FetchTimeline(Timeline& timeline);
 

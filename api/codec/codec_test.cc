@@ -77,6 +77,7 @@ TEST_F(SpecTest, ComesBackAsItWent) {
   machine.disks.push_back(
       {.image = {MakeFile(), "a"}, .access = vmm::DiskAccess::kReadOnly, .serial = "one"});
   machine.disks.push_back({.image = {MakeFile(), "b"}, .serial = {}});
+  machine.nets.emplace_back().name = "nowhere";
   machine.cpu_profile.emplace().kind = vmm::KvmKind::kSoftware;
   machine.cpu_profile->supported.resize(2);
   machine.cpu_profile->supported[1].function = 7;
@@ -105,6 +106,8 @@ TEST_F(SpecTest, ComesBackAsItWent) {
   EXPECT_EQ(back.disks[0].serial, "one");
   EXPECT_EQ(back.disks[1].access, vmm::DiskAccess::kReadWrite);
   EXPECT_EQ(Inode(back.disks[1].image.fd), second_disk);
+  ASSERT_EQ(back.nets.size(), 1U);
+  EXPECT_EQ(back.nets[0].name, "nowhere");
   ASSERT_TRUE(back.cpu_profile.has_value());
   EXPECT_EQ(back.cpu_profile->kind, vmm::KvmKind::kSoftware);
   ASSERT_EQ(back.cpu_profile->supported.size(), 2U);
@@ -162,6 +165,12 @@ TEST_F(SpecTest, ValuesOutOfTheirRangeAreNamed) {
   FillMinimum();
   params_.getSpec().initDisks(1000);
   EXPECT_THAT(ErrorOfDecoding(), HasSubstr("disks: "));
+  FillMinimum();
+  params_.getSpec().initNets(1000);
+  EXPECT_THAT(ErrorOfDecoding(), HasSubstr("nets: "));
+  FillMinimum();
+  params_.getSpec().initNets(1)[0].setMtu(1);
+  EXPECT_THAT(ErrorOfDecoding(), HasSubstr("nets[0].mtu"));
 }
 
 TEST(ExitStatusCodec, ComesBackAsItWent) {

@@ -5,7 +5,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "api/codec/disk_codec.h"
 #include "api/codec/fd_file.h"
+#include "api/codec/file_arrivals.h"
+#include "api/codec/net_codec.h"
 #include "api/codec/rpc_status.h"
 #include "api/codec/text.h"
 #include "base/status.h"
@@ -14,11 +17,6 @@ namespace mayfly::api {
 namespace {
 
 // --- To the wire.
-
-void EncodeFile(vmm::NamedFd file, rpc::NamedFile::Builder builder) {
-  builder.setName(ToText(file.name));
-  builder.setFile(kj::heap<FdFile>(std::move(file.fd)));
-}
 
 [[nodiscard]] rpc::MemoryBacking EncodeMemory(const GuestMemory::Options& options) {
   if (options.pages == GuestMemory::Pages::kHugeTlb) return rpc::MemoryBacking::HUGE_TLB;
@@ -45,48 +43,17 @@ void EncodeCpuProfile(const vmm::CpuProfile& profile, rpc::CpuProfile::Builder b
   }
 }
 
-void EncodeDisks(std::vector<vmm::DiskConfig> disks, rpc::MachineSpec::Builder builder) {
-  auto list = builder.initDisks(static_cast<capnp::uint>(disks.size()));
-  capnp::uint position = 0;
-  for (vmm::DiskConfig& disk : disks) {
-    auto entry = list[position++];
-    EncodeFile(std::move(disk.image), entry.initImage());
-    entry.setReadOnly(disk.access == vmm::DiskAccess::kReadOnly);
-    entry.setSerial(ToText(disk.serial));
-  }
-}
-
 // --- From the wire.
 
-// VIRTIO_BLK_T_GET_ID answers 20 bytes (virtio 1.2, 5.2.6.1).
-constexpr size_t kMaxSerialBytes = 20;
+// More than a machine has slots for, and few enough for a message to be refused cheaply.
+constexpr capnp::uint kMaxDevices = 64;
 // A timeout beyond this (292 years) cannot be told from none.
 constexpr uint64_t kMaxNanoseconds = static_cast<uint64_t>(Nanoseconds::max().count());
 
-// A file capability on its way to becoming a descriptor.
-struct Arrival {
-  std::string field;
-  rpc::File::Client file;
-  OwnedFd* into;
-};
-
 struct Decoding {
   MachineSpec spec;
-  std::vector<Arrival> arrivals;
-  absl::Status error;  // the first
+  FileArrivals arrivals;
 };
-
-[[nodiscard]] absl::Status BadField(const std::string& field, const std::string& what) {
-  return absl::InvalidArgumentError(absl::StrCat(field, ": ", what));
-}
-
-[[nodiscard]] absl::Status DecodeFile(const std::string& field, rpc::NamedFile::Reader reader,
-                                      vmm::NamedFd& into, std::vector<Arrival>& arrivals) {
-  if (!reader.hasFile()) return BadField(field, "no file is given; send an open one");
-  into.name = reader.hasName() ? FromText(reader.getName()) : field;
-  arrivals.push_back({.field = field, .file = reader.getFile(), .into = &into.fd});
-  return absl::OkStatus();
-}
 
 [[nodiscard]] absl::Status DecodeMemory(rpc::MemoryBacking backing, GuestMemory::Options& into) {
   switch (backing) {
@@ -140,25 +107,25 @@ struct Decoding {
   return profile;
 }
 
-[[nodiscard]] absl::Status DecodeDisks(capnp::List<rpc::Disk>::Reader list, Decoding& decoding) {
-  std::vector<vmm::DiskConfig>& disks = decoding.spec.machine.disks;
-  if (list.size() > kMaxFdsPerMessage) {
-    return BadField("disks", absl::StrCat("a machine has no room for ", list.size()));
+[[nodiscard]] absl::Status DecodeDevices(rpc::MachineSpec::Reader reader, Decoding& decoding) {
+  vmm::MachineConfig& machine = decoding.spec.machine;
+  const auto disks = reader.getDisks();
+  const auto nets = reader.getNets();
+  if (disks.size() > kMaxDevices) {
+    return BadField("disks", absl::StrCat("a machine has no room for ", disks.size()));
   }
-  disks.resize(list.size());  // once: `arrivals` point into it
-  for (capnp::uint index = 0; index < list.size(); ++index) {
-    const auto reader = list[index];
-    const std::string field = absl::StrCat("disks[", index, "]");
-    vmm::DiskConfig& disk = disks[index];
-    MAYFLY_RETURN_IF_ERROR(
-        DecodeFile(field + ".image", reader.getImage(), disk.image, decoding.arrivals));
-    disk.access = reader.getReadOnly() ? vmm::DiskAccess::kReadOnly : vmm::DiskAccess::kReadWrite;
-    disk.serial = FromText(reader.getSerial());
-    if (disk.serial.size() > kMaxSerialBytes) {
-      return BadField(field + ".serial",
-                      absl::StrCat("it has ", disk.serial.size(), " bytes; at most ",
-                                   kMaxSerialBytes, " can be shown to the guest"));
-    }
+  if (nets.size() > kMaxDevices) {
+    return BadField("nets", absl::StrCat("a machine has no room for ", nets.size()));
+  }
+  machine.disks.resize(disks.size());  // once: the arrivals point into them
+  machine.nets.resize(nets.size());
+  for (capnp::uint index = 0; index < disks.size(); ++index) {
+    MAYFLY_RETURN_IF_ERROR(DecodeDisk(absl::StrCat("disks[", index, "]"), disks[index],
+                                      machine.disks[index], decoding.arrivals));
+  }
+  for (capnp::uint index = 0; index < nets.size(); ++index) {
+    MAYFLY_RETURN_IF_ERROR(DecodeNet(absl::StrCat("nets[", index, "]"), nets[index],
+                                     machine.nets[index], decoding.arrivals));
   }
   return absl::OkStatus();
 }
@@ -167,19 +134,18 @@ struct Decoding {
   const auto reader = params.getSpec();
   vmm::MachineConfig& machine = decoding.spec.machine;
   if (!params.hasKvm()) return BadField("kvm", "no file is given; send /dev/kvm, open read-write");
-  decoding.arrivals.push_back({.field = "kvm", .file = params.getKvm(), .into = &machine.kvm});
+  decoding.arrivals.Expect("kvm", params.getKvm(), machine.kvm);
   machine.cpus = reader.getCpus();
   machine.memory_bytes = reader.getMemoryBytes();
   machine.command_line = FromText(reader.getCommandLine());
-  MAYFLY_RETURN_IF_ERROR(
-      DecodeFile("kernel", reader.getKernel(), machine.kernel, decoding.arrivals));
+  MAYFLY_RETURN_IF_ERROR(decoding.arrivals.Expect("kernel", reader.getKernel(), machine.kernel));
   if (reader.hasInitrd()) {
     MAYFLY_RETURN_IF_ERROR(
-        DecodeFile("initrd", reader.getInitrd(), machine.initrd.emplace(), decoding.arrivals));
+        decoding.arrivals.Expect("initrd", reader.getInitrd(), machine.initrd.emplace()));
   }
   MAYFLY_RETURN_IF_ERROR(DecodeBootProtocol(reader.getBootProtocol(), machine.boot_protocol));
   MAYFLY_RETURN_IF_ERROR(DecodeMemory(reader.getMemoryBacking(), machine.memory));
-  MAYFLY_RETURN_IF_ERROR(DecodeDisks(reader.getDisks(), decoding));
+  MAYFLY_RETURN_IF_ERROR(DecodeDevices(reader, decoding));
   if (reader.hasCpuProfile()) machine.cpu_profile = DecodeCpuProfile(reader.getCpuProfile());
   if (reader.getTimeoutNanoseconds() > kMaxNanoseconds) {
     return BadField("timeoutNanoseconds", "too large; 0 stands for no timeout");
@@ -187,23 +153,6 @@ struct Decoding {
   decoding.spec.timeout =
       Nanoseconds(static_cast<Nanoseconds::rep>(reader.getTimeoutNanoseconds()));
   return absl::OkStatus();
-}
-
-// The capability's descriptor, duplicated: the capability closes its own.
-[[nodiscard]] kj::Promise<void> Receive(Arrival& arrival, absl::Status& error) {
-  return arrival.file.getFd().then([&arrival, &error](kj::Maybe<int> fd) {
-    if (!error.ok()) return;
-    KJ_IF_MAYBE (number, fd) {
-      absl::StatusOr<OwnedFd> copy = OwnedFd::Duplicate(*number);
-      if (copy.ok()) {
-        *arrival.into = *std::move(copy);
-      } else {
-        error = Annotate(copy.status(), arrival.field);
-      }
-    } else {
-      error = BadField(arrival.field, "the capability carries no file descriptor");
-    }
-  });
 }
 
 }  // namespace
@@ -218,10 +167,16 @@ void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params) {
   if (machine.initrd) EncodeFile(*std::move(machine.initrd), builder.initInitrd());
   builder.setCommandLine(ToText(machine.command_line));
   builder.setBootProtocol(static_cast<rpc::BootProtocol>(machine.boot_protocol));
-  EncodeDisks(std::move(machine.disks), builder);
+  capnp::uint position = 0;
+  auto disks = builder.initDisks(static_cast<capnp::uint>(machine.disks.size()));
+  for (vmm::DiskConfig& disk : machine.disks) EncodeDisk(std::move(disk), disks[position++]);
   builder.setTimeoutNanoseconds(static_cast<uint64_t>(spec.timeout.count()));
   if (machine.cpu_profile) EncodeCpuProfile(*machine.cpu_profile, builder.initCpuProfile());
   builder.setMemoryBacking(EncodeMemory(machine.memory));
+  if (machine.nets.empty()) return;
+  position = 0;
+  auto nets = builder.initNets(static_cast<capnp::uint>(machine.nets.size()));
+  for (vmm::NetConfig& net : machine.nets) EncodeNet(std::move(net), nets[position++]);
 }
 
 kj::Promise<kj::Own<MachineSpec>> DecodeSpec(rpc::Vmm::CreateParams::Reader params) {
@@ -229,14 +184,10 @@ kj::Promise<kj::Own<MachineSpec>> DecodeSpec(rpc::Vmm::CreateParams::Reader para
   if (const absl::Status status = DecodeFields(params, *decoding); !status.ok()) {
     return ToException(status);
   }
-  kj::Vector<kj::Promise<void>> receptions;
-  for (Arrival& arrival : decoding->arrivals) {
-    receptions.add(Receive(arrival, decoding->error));
-  }
   Decoding& result = *decoding;
-  return kj::joinPromises(receptions.releaseAsArray())
-      .then([&result]() -> kj::Promise<kj::Own<MachineSpec>> {
-        if (!result.error.ok()) return ToException(result.error);
+  return result.arrivals.Receive()
+      .then([&result](const absl::Status& status) -> kj::Promise<kj::Own<MachineSpec>> {
+        if (!status.ok()) return ToException(status);
         return kj::heap<MachineSpec>(std::move(result.spec));
       })
       .attach(std::move(decoding));

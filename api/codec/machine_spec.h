@@ -15,9 +15,9 @@ struct MachineSpec {
   Nanoseconds timeout{0};  // from start to a forced end; 0: none
 };
 
-// The most descriptors that one call may carry: /dev/kvm, kernel, initrd, and more disks than a
-// machine has slots for.
-inline constexpr unsigned kMaxFdsPerMessage = 64;
+// The most descriptors that one call may carry, which is what the kernel takes (unix(7),
+// SCM_RIGHTS): /dev/kvm, kernel, initrd, an overlay's two files or a tap's queues for each device.
+inline constexpr unsigned kMaxFdsPerMessage = 253;
 
 // Fills the parameters of Vmm.create. The descriptors live on in the capabilities that are sent.
 void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params);

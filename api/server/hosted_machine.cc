@@ -18,22 +18,26 @@ absl::StatusOr<kj::Own<HostedMachine>> HostedMachine::Create(MachineSpec spec,
                                                              std::shared_ptr<Timeline> timeline,
                                                              kj::UnixEventPort& port) {
   MAYFLY_ASSIGN_OR_RETURN(EventFd event, EventFd::Create());
-  auto exited = std::make_shared<EventFd>(std::move(event));
+  auto wake = std::make_shared<EventFd>(std::move(event));
+  auto events = std::make_shared<EventPump::Inlet>(wake);
+  spec.machine.on_event = [events](std::string text) { events->Report(std::move(text)); };
   MAYFLY_ASSIGN_OR_RETURN(std::unique_ptr<vmm::Machine> machine,
                           vmm::Machine::Create(std::move(spec.machine), std::move(timeline),
-                                               [exited] { exited->Signal(); }));
-  return kj::refcounted<HostedMachine>(Passkey(), std::move(machine), std::move(exited),
-                                       spec.timeout, port);
+                                               [wake] { wake->Signal(); }));
+  return kj::refcounted<HostedMachine>(Passkey(), std::move(machine), std::move(wake),
+                                       std::move(events), spec.timeout, port);
 }
 
 HostedMachine::HostedMachine(Passkey, std::unique_ptr<vmm::Machine> machine,
-                             std::shared_ptr<EventFd> exited, Nanoseconds timeout,
+                             std::shared_ptr<EventFd> wake,
+                             std::shared_ptr<EventPump::Inlet> events, Nanoseconds timeout,
                              kj::UnixEventPort& port)
     : machine_(std::move(machine)),
-      exited_(std::move(exited)),
+      wake_(std::move(wake)),
       timeout_(timeout),
       timer_(port.getTimer()),
-      exit_observer_(port, exited_->fd(), kj::UnixEventPort::FdObserver::OBSERVE_READ),
+      wake_observer_(port, wake_->fd(), kj::UnixEventPort::FdObserver::OBSERVE_READ),
+      events_(std::move(events)),
       output_(machine_->console(), port),
       input_(machine_->console(), port),
       ended_(AwaitEnd().fork()) {}
@@ -44,9 +48,12 @@ absl::Status HostedMachine::Start() {
   return absl::OkStatus();
 }
 
+// One eventfd for all that the VM's threads have to say, so that a start makes and watches no
+// second one. It is never drained: each signal is an edge, and those are observed.
 kj::Promise<void> HostedMachine::AwaitEnd() {
+  events_.Pump();
   if (machine_->exit_status()) return kj::READY_NOW;
-  return exit_observer_.whenBecomesReadable().then([this] { return AwaitEnd(); });
+  return wake_observer_.whenBecomesReadable().then([this] { return AwaitEnd(); });
 }
 
 kj::Promise<void> HostedMachine::EnforceTimeout() {
@@ -57,7 +64,11 @@ kj::Promise<void> HostedMachine::EnforceTimeout() {
 }
 
 kj::Promise<void> HostedMachine::WhenReported() {
-  return ended_.addBranch().then([this] { return output_.Finish(); });
+  return ended_.addBranch().then([this] {
+    auto events = events_.Finish();
+    return output_.Finish().then(
+        [events = std::move(events)]() mutable { return std::move(events); });
+  });
 }
 
 vmm::ExitStatus HostedMachine::exit_status() const {

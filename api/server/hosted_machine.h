@@ -10,6 +10,7 @@
 #include "api/codec/machine_spec.h"
 #include "api/mayfly.capnp.h"
 #include "api/server/console_pump.h"
+#include "api/server/event_pump.h"
 #include "api/server/input_gate.h"
 #include "base/event_fd.h"
 #include "base/timeline.h"
@@ -34,22 +35,26 @@ class HostedMachine final : public kj::Refcounted {
   // `port` must outlive the machine. Errors: those of vmm::Machine::Create().
   [[nodiscard]] static absl::StatusOr<kj::Own<HostedMachine>> Create(
       MachineSpec spec, std::shared_ptr<Timeline> timeline, kj::UnixEventPort& port);
-  HostedMachine(Passkey, std::unique_ptr<vmm::Machine> machine, std::shared_ptr<EventFd> exited,
-                Nanoseconds timeout, kj::UnixEventPort& port);
+  HostedMachine(Passkey, std::unique_ptr<vmm::Machine> machine, std::shared_ptr<EventFd> wake,
+                std::shared_ptr<EventPump::Inlet> events, Nanoseconds timeout,
+                kj::UnixEventPort& port);
 
   // Lets the guest run, and the clock of the timeout. Errors: those of vmm::Machine::Start().
   [[nodiscard]] absl::Status Start();
   void Kill(const std::string& why) { machine_->End(vmm::ExitReason::kKilled, why); }
   // Fulfilled once the VM has ended.
   [[nodiscard]] kj::Promise<void> WhenEnded() { return ended_.addBranch(); }
-  // Fulfilled once the VM has ended and the console's reader, where there is one, has been sent the
-  // rest.
+  // Fulfilled once the VM has ended, and those who read its console and listen to its events have
+  // been sent the rest.
   [[nodiscard]] kj::Promise<void> WhenReported();
   // How it ended. For after one of the two above.
   [[nodiscard]] vmm::ExitStatus exit_status() const;
   // Connects the console to `output` and answers the other direction. An earlier connection is cut.
   [[nodiscard]] rpc::ByteStream::Client AttachConsole(rpc::ByteStream::Client output);
+  // Tells `listener` of all events. An earlier listener is told no more.
+  void AttachListener(rpc::EventListener::Client listener) { events_.Attach(std::move(listener)); }
   [[nodiscard]] InputGate& input() { return input_; }
+  [[nodiscard]] vmm::Machine& machine() { return *machine_; }
   [[nodiscard]] const Timeline& timeline() const { return machine_->timeline(); }
 
  private:
@@ -57,10 +62,11 @@ class HostedMachine final : public kj::Refcounted {
   [[nodiscard]] kj::Promise<void> EnforceTimeout();
 
   std::unique_ptr<vmm::Machine> machine_;
-  std::shared_ptr<EventFd> exited_;  // shared with the VM's threads, which signal it
+  std::shared_ptr<EventFd> wake_;  // shared with the VM's threads, which signal it: see AwaitEnd()
   const Nanoseconds timeout_;
   kj::Timer& timer_;
-  kj::UnixEventPort::FdObserver exit_observer_;
+  kj::UnixEventPort::FdObserver wake_observer_;
+  EventPump events_;
   ConsolePump output_;
   InputGate input_;
   kj::ForkedPromise<void> ended_;

@@ -1,16 +1,26 @@
 #include "api/server/machine_server.h"
 
+#include <optional>
+
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "api/codec/device_stats_codec.h"
 #include "api/codec/exit_status_codec.h"
+#include "api/codec/rate_limits_codec.h"
 #include "api/codec/rpc_status.h"
 #include "api/codec/timeline_codec.h"
 
 namespace mayfly::api {
+namespace {
 
-kj::Promise<void> MachineServer::start(StartContext) {
-  if (const absl::Status status = machine_->Start(); !status.ok()) return ToException(status);
+[[nodiscard]] kj::Promise<void> Answer(const absl::Status& status) {
+  if (!status.ok()) return ToException(status);
   return kj::READY_NOW;
 }
+
+}  // namespace
+
+kj::Promise<void> MachineServer::start(StartContext) { return Answer(machine_->Start()); }
 
 kj::Promise<void> MachineServer::kill(KillContext) {
   machine_->Kill("the VM was ended by its host");
@@ -33,6 +43,42 @@ kj::Promise<void> MachineServer::console(ConsoleContext context) {
 
 kj::Promise<void> MachineServer::timeline(TimelineContext context) {
   EncodeTimeline(machine_->timeline(), context.getResults());
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> MachineServer::updateDisk(UpdateDiskContext context) {
+  const auto params = context.getParams();
+  return Answer(
+      machine_->machine().UpdateDisk(params.getDisk(), DecodeRateLimits(params.getLimits())));
+}
+
+kj::Promise<void> MachineServer::updateNet(UpdateNetContext context) {
+  const auto params = context.getParams();
+  std::optional<virtio::RateLimits> transmit;
+  std::optional<virtio::RateLimits> receive;
+  if (params.hasTransmit()) transmit = DecodeRateLimits(params.getTransmit());
+  if (params.hasReceive()) receive = DecodeRateLimits(params.getReceive());
+  return Answer(machine_->machine().UpdateNet(params.getNet(), transmit, receive));
+}
+
+kj::Promise<void> MachineServer::resizeDisk(ResizeDiskContext context) {
+  const absl::StatusOr<uint64_t> bytes =
+      machine_->machine().ResizeDisk(context.getParams().getDisk());
+  if (!bytes.ok()) return ToException(bytes.status());
+  context.getResults().setBytes(*bytes);
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> MachineServer::deviceStats(DeviceStatsContext context) {
+  EncodeDeviceStats(machine_->machine().device_stats(), context.getResults());
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> MachineServer::events(EventsContext context) {
+  if (!context.getParams().hasListener()) {
+    return ToException(absl::InvalidArgumentError("listener: none is given"));
+  }
+  machine_->AttachListener(context.getParams().getListener());
   return kj::READY_NOW;
 }
 

@@ -19,6 +19,11 @@ class MachineServer final : public rpc::Machine::Server {
   kj::Promise<void> wait(WaitContext context) override;
   kj::Promise<void> console(ConsoleContext context) override;
   kj::Promise<void> timeline(TimelineContext context) override;
+  kj::Promise<void> updateDisk(UpdateDiskContext context) override;
+  kj::Promise<void> updateNet(UpdateNetContext context) override;
+  kj::Promise<void> resizeDisk(ResizeDiskContext context) override;
+  kj::Promise<void> deviceStats(DeviceStatsContext context) override;
+  kj::Promise<void> events(EventsContext context) override;
 
  private:
   kj::Own<HostedMachine> machine_;

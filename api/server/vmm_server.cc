@@ -33,6 +33,7 @@ absl::Status VmmServer::Create(MachineSpec spec, CreateContext& context) {
                           HostedMachine::Create(std::move(spec), timeline_, port_));
   const rpc::Vmm::CreateParams::Reader params = context.getParams();
   if (params.getStart()) MAYFLY_RETURN_IF_ERROR(machine->Start());
+  if (params.hasListener()) machine->AttachListener(params.getListener());
   // The console keeps what the guest writes until then.
   if (params.hasOutput()) {
     context.getResults().setInput(machine->AttachConsole(params.getOutput()));

@@ -26,8 +26,7 @@ std::vector<std::unique_ptr<BlockDevice>> BlockDevice::FindAll(BlockOptions opti
     BlockDevice& disk = *disks.back();
     if (options.completion == BlockCompletion::kInterrupt) {
       disk.device_.HandleInterrupts(
-          [](void* context) { static_cast<BlockDevice*>(context)->device_.AcknowledgeInterrupt(); },
-          &disk);
+          [](void* context) { static_cast<BlockDevice*>(context)->OnInterrupt(); }, &disk);
     }
   }
   return disks;
@@ -71,6 +70,12 @@ BlockStatus BlockDevice::Run(BlockRequest request) {
 }
 
 bool BlockDevice::Submit(BlockRequest& request) {
+  if (!Enqueue(request)) return false;
+  Kick();
+  return true;
+}
+
+bool BlockDevice::Enqueue(BlockRequest& request) {
   std::array<VirtioBuffer, 3> buffers;
   size_t count = 0;
   buffers[count++] = {&request, kHeaderBytes, VirtioDirection::kToDevice};
@@ -84,28 +89,51 @@ bool BlockDevice::Submit(BlockRequest& request) {
   const std::optional<uint16_t> token = queue_.Add(std::span(buffers).first(count));
   if (!token) return false;
   pending_[*token] = &request;
-  if (queue_.Publish()) device_.Notify(kRequestQueue);
   return true;
+}
+
+void BlockDevice::Kick() {
+  if (!queue_.Publish()) return;
+  ++kicks_;
+  device_.Notify(kRequestQueue);
 }
 
 void BlockDevice::Wait(const BlockRequest& request) {
   const InterruptMask mask;  // or the interrupt could come between the last look and the wait
   Poll();
   while (request.status == BlockStatus::kPending) {
-    if (completion_ == BlockCompletion::kPolled) {
-      asm volatile("pause");
-    } else if (!queue_.RequestInterrupt()) {  // what is complete by then brings no interrupt
-      WaitForInterrupt();
-    }
+    Rest();
     Poll();
   }
 }
 
-void BlockDevice::Poll() {
-  while (const std::optional<uint16_t> token = queue_.TakeUsed()) {
-    BlockRequest* request = std::exchange(pending_[*token], nullptr);
-    if (request != nullptr) request->status = request->answer;
+void BlockDevice::WaitForAny() {
+  const InterruptMask mask;
+  while (Poll() == 0) Rest();
+}
+
+void BlockDevice::Rest() {
+  if (completion_ == BlockCompletion::kPolled) {
+    asm volatile("pause");
+  } else if (!queue_.RequestInterrupt()) {  // what is complete by then brings no interrupt
+    WaitForInterrupt();
   }
+}
+
+size_t BlockDevice::Poll() {
+  size_t count = 0;
+  while (const auto completion = queue_.TakeUsed()) {
+    BlockRequest* request = std::exchange(pending_[completion->token], nullptr);
+    if (request == nullptr) continue;
+    request->status = request->answer;
+    ++count;
+  }
+  return count;
+}
+
+void BlockDevice::OnInterrupt() {
+  device_.AcknowledgeInterrupt();
+  ++interrupts_;
 }
 
 }  // namespace mayfly::guest

@@ -63,15 +63,28 @@ class BlockDevice final {
   // The device's name, up to its first zero byte, in `id`.
   [[nodiscard]] BlockStatus GetId(std::array<char, kIdBytes>& id);
 
-  // For several requests at a time: Submit() each, then Wait() for each or Poll() till none is
-  // pending. Submit() returns false while the queue is full.
+  // For several requests at a time: Submit() each, then Wait() for each, WaitForAny(), or Poll()
+  // till none is pending. Submit() returns false while the queue is full.
   [[nodiscard]] bool Submit(BlockRequest& request);
+  // Submit() in two steps, so that one kick does for several requests.
+  [[nodiscard]] bool Enqueue(BlockRequest& request);
+  void Kick();
   void Wait(const BlockRequest& request);
-  void Poll();
+  // Returns once at least one more request is complete. Never where none is pending.
+  void WaitForAny();
+  // Updates what is complete, and returns how many requests that was.
+  size_t Poll();
+
+  // Since the begin: notifications of the device, interrupts from it.
+  [[nodiscard]] uint64_t kicks() const { return kicks_; }
+  [[nodiscard]] uint64_t interrupts() const { return interrupts_; }
 
  private:
   BlockDevice(const VirtioMmio& device, BlockCompletion completion);
   BlockStatus Run(BlockRequest request);
+  void OnInterrupt();
+  // Until the device may have completed something.
+  void Rest();
 
   VirtioMmio device_;
   BlockCompletion completion_;
@@ -79,6 +92,8 @@ class BlockDevice final {
   uint64_t sectors_;
   bool read_only_;
   std::array<BlockRequest*, Virtqueue::kMaxSize> pending_{};
+  uint64_t kicks_ = 0;
+  uint64_t interrupts_ = 0;
 };
 
 }  // namespace mayfly::guest

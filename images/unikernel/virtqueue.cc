@@ -36,7 +36,7 @@ Virtqueue::Virtqueue(uint32_t limit, uint64_t features)
 }
 
 std::optional<uint16_t> Virtqueue::Add(std::span<const VirtioBuffer> buffers) {
-  const bool indirect = Has(kFeatureIndirect);
+  const bool indirect = Has(kFeatureIndirect) && buffers.size() > 1;
   const size_t needed = indirect ? 1 : buffers.size();
   if (buffers.empty() || buffers.size() > kMaxChain || needed > free_count_) return std::nullopt;
   const uint16_t head = free_[free_count_ - 1];
@@ -46,7 +46,7 @@ std::optional<uint16_t> Virtqueue::Add(std::span<const VirtioBuffer> buffers) {
   } else {
     AddDirect(buffers);
   }
-  rings_->available.ring[added_ % size_] = head;
+  rings_->available.ring[Slot(added_)] = head;
   ++added_;
   return head;
 }
@@ -96,24 +96,26 @@ bool Virtqueue::Publish() {
   return static_cast<uint16_t>(added_ - event - 1) < static_cast<uint16_t>(added_ - before);
 }
 
-std::optional<uint16_t> Virtqueue::TakeUsed() {
+std::optional<Virtqueue::Completion> Virtqueue::TakeUsed() {
   if (LoadAcquire(rings_->used.index) == taken_) return std::nullopt;
-  const auto head = static_cast<uint16_t>(rings_->used.ring[taken_ % size_].id);
+  const UsedElement element = rings_->used.ring[Slot(taken_)];
   ++taken_;
-  if (head >= size_) return std::nullopt;
+  if (element.id >= size_) return std::nullopt;
+  const auto head = static_cast<uint16_t>(element.id);
   uint16_t index = head;
   for (uint16_t count = lengths_[head]; count > 0; --count) {
     free_[free_count_++] = index;
     index = rings_->descriptors[index].next;
   }
-  return head;
+  return Completion{.token = head, .written = element.written};
 }
 
-bool Virtqueue::RequestInterrupt() {
+bool Virtqueue::RequestInterrupt(uint16_t count) {
+  const auto ahead = static_cast<uint16_t>(Has(kFeatureEventIndex) ? count - 1 : 0);
   StoreRelease(rings_->available.flags, 0);
-  StoreRelease(rings_->available.ring[size_], taken_);
+  StoreRelease(rings_->available.ring[size_], static_cast<uint16_t>(taken_ + ahead));
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  return LoadAcquire(rings_->used.index) != taken_;
+  return static_cast<uint16_t>(LoadAcquire(rings_->used.index) - taken_) > ahead;
 }
 
 void Virtqueue::SuppressInterrupts() {

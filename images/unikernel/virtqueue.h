@@ -19,8 +19,8 @@ struct VirtioBuffer {
 // The driver's side of a split virtqueue (virtio 1.2, 2.7). One CPU at a time.
 class Virtqueue final {
  public:
-  static constexpr uint32_t kMaxSize = 64;  // descriptors
-  static constexpr size_t kMaxChain = 4;    // buffers of one request
+  static constexpr uint32_t kMaxSize = 256;  // descriptors
+  static constexpr size_t kMaxChain = 4;     // buffers of one request
   static constexpr uint64_t kFeatureIndirect = uint64_t{1} << 28;
   static constexpr uint64_t kFeatureEventIndex = uint64_t{1} << 29;
 
@@ -36,15 +36,22 @@ class Virtqueue final {
   // Shows the device what was added. Returns whether it wants to be notified.
   [[nodiscard]] bool Publish();
 
-  // The token of a request that the device has completed; nothing if there is none.
-  [[nodiscard]] std::optional<uint16_t> TakeUsed();
+  struct Completion {
+    uint16_t token = 0;
+    uint32_t written = 0;  // bytes by the device, in the buffers from it
+  };
+  // A request that the device has completed; nothing if there is none.
+  [[nodiscard]] std::optional<Completion> TakeUsed();
 
-  // Whether the device shall interrupt when it completes the next request; it starts with no.
-  // Returns whether requests are complete already, for which no interrupt comes.
-  bool RequestInterrupt();
+  // Has the device interrupt when it has completed the next request, or, with the event index, as
+  // many of the next as `count` says; it starts with no interrupts. Returns whether that many are
+  // complete already, for which no interrupt comes.
+  bool RequestInterrupt(uint16_t count = 1);
   void SuppressInterrupts();
 
   [[nodiscard]] uint32_t size() const { return size_; }
+  // Requests that were added and not taken back.
+  [[nodiscard]] uint16_t in_flight() const { return static_cast<uint16_t>(added_ - taken_); }
   [[nodiscard]] const void* descriptors() const { return rings_->descriptors.data(); }
   [[nodiscard]] const void* available_ring() const { return &rings_->available; }
   [[nodiscard]] const void* used_ring() const { return &rings_->used; }
@@ -78,6 +85,8 @@ class Virtqueue final {
     std::array<std::array<Descriptor, kMaxChain>, kMaxSize> indirect;
   };
 
+  // The place of a free-running index in a ring; the size is a power of two.
+  [[nodiscard]] size_t Slot(uint16_t index) const { return index & (size_ - 1); }
   [[nodiscard]] static Descriptor Describe(const VirtioBuffer& buffer);
   void AddDirect(std::span<const VirtioBuffer> buffers);
   void AddIndirect(std::span<const VirtioBuffer> buffers);

@@ -1,21 +1,33 @@
 #include "virtio/testing/memory_backend.h"
 
+#include <algorithm>
 #include <cstring>
 #include <span>
+
+#include "base/checked.h"
 
 namespace mayfly::virtio {
 namespace {
 
-void Copy(BlockOperation operation, std::span<std::byte> disk, const iovec& piece) {
-  if (disk.size() < piece.iov_len) __builtin_trap();  // the device let a bad range through
-  if (operation == BlockOperation::kRead) {
-    std::memcpy(piece.iov_base, disk.data(), piece.iov_len);
-  } else {
-    std::memcpy(disk.data(), piece.iov_base, piece.iov_len);
+void Copy(BlockOperation operation, std::span<std::byte> disk, std::span<const iovec> pieces) {
+  for (const iovec& piece : pieces) {
+    if (disk.size() < piece.iov_len) __builtin_trap();  // the buffers are longer than the range
+    if (operation == BlockOperation::kRead) {
+      std::memcpy(piece.iov_base, disk.data(), piece.iov_len);
+    } else {
+      std::memcpy(disk.data(), piece.iov_base, piece.iov_len);
+    }
+    disk = disk.subspan(piece.iov_len);
   }
+  if (!disk.empty()) __builtin_trap();  // shorter
 }
 
 }  // namespace
+
+absl::StatusOr<uint64_t> MemoryBackend::RefreshCapacity() {
+  if (next_capacity_) bytes_.resize(*next_capacity_);
+  return capacity();
+}
 
 void MemoryBackend::Submit(BlockRequest& request, BlockCompletion& completion) {
   const Waiting waiting = {.request = &request, .completion = &completion};
@@ -26,21 +38,30 @@ void MemoryBackend::Submit(BlockRequest& request, BlockCompletion& completion) {
   }
 }
 
+void MemoryBackend::Count(const BlockRequest& request) {
+  if (request.operation == BlockOperation::kFlush) {
+    ++flushes_;
+  } else if (request.operation != BlockOperation::kRead) {
+    if (access_ == BlockAccess::kReadOnly) __builtin_trap();  // the device let it through
+    if (request.durability == BlockDurability::kStable) ++stable_writes_;
+    if (request.zeroing == BlockZeroing::kMayUnmap) ++unmapping_zeroes_;
+  }
+}
+
 void MemoryBackend::Perform(const Waiting& waiting) {
   const BlockRequest& request = *waiting.request;
-  if (request.operation == BlockOperation::kWrite && access_ == BlockAccess::kReadOnly) {
-    __builtin_trap();  // the device let it through
-  }
-  if (request.operation == BlockOperation::kFlush) ++flushes_;
-  if (request.operation == BlockOperation::kWrite &&
-      request.durability == BlockDurability::kStable) {
-    ++stable_writes_;
-  }
-  std::span<std::byte> disk = std::span(bytes_).subspan(request.offset);
+  Count(request);
   if (error_ == 0 && request.operation != BlockOperation::kFlush) {
-    for (const iovec& piece : request.buffers) {
-      Copy(request.operation, disk, piece);
-      disk = disk.subspan(piece.iov_len);
+    if (request.length == 0 || !RangeWithin(request.offset, request.length, bytes_.size())) {
+      __builtin_trap();
+    }
+    const auto disk = std::span(bytes_).subspan(request.offset, request.length);
+    if (request.operation == BlockOperation::kDiscard) {
+      std::ranges::fill(disk, kDiscarded);
+    } else if (request.operation == BlockOperation::kWriteZeroes) {
+      std::ranges::fill(disk, std::byte{0});
+    } else {
+      Copy(request.operation, disk, request.buffers);
     }
   }
   waiting.completion->OnCompleted(*waiting.request, error_);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "virtio/block_backend.h"
@@ -14,6 +15,9 @@ namespace mayfly::virtio {
 class MemoryBackend final : public BlockBackend {
  public:
   enum class Completion { kInline, kLater };
+  static constexpr uint32_t kDiscardGranularity = 4096;
+  // What a discard leaves behind: it promises nothing.
+  static constexpr std::byte kDiscarded{0xdd};
 
   // `capacity`: bytes.
   MemoryBackend(uint64_t capacity, BlockAccess access, Completion completion)
@@ -21,7 +25,11 @@ class MemoryBackend final : public BlockBackend {
 
   [[nodiscard]] uint64_t capacity() const override { return bytes_.size(); }
   [[nodiscard]] BlockAccess access() const override { return access_; }
+  [[nodiscard]] uint32_t discard_granularity() const override {
+    return access_ == BlockAccess::kReadWrite ? kDiscardGranularity : 0;
+  }
   [[nodiscard]] uint32_t physical_block_size() const override { return 4096; }
+  [[nodiscard]] absl::StatusOr<uint64_t> RefreshCapacity() override;
   void Submit(BlockRequest& request, BlockCompletion& completion) override;
   void Commit() override { ++commits_; }
   void Drain() override;
@@ -30,6 +38,8 @@ class MemoryBackend final : public BlockBackend {
   // Completes the request that was submitted last of those that wait, and tells that the batch is
   // over.
   void CompleteNewest();
+  // What RefreshCapacity() finds, in bytes.
+  void ResizeTo(uint64_t capacity) { next_capacity_ = capacity; }
   // What the next requests come to: 0 or an errno value.
   void FailWith(int error) { error_ = error; }
 
@@ -38,6 +48,7 @@ class MemoryBackend final : public BlockBackend {
   [[nodiscard]] unsigned commits() const { return commits_; }
   [[nodiscard]] unsigned flushes() const { return flushes_; }
   [[nodiscard]] unsigned stable_writes() const { return stable_writes_; }
+  [[nodiscard]] unsigned unmapping_zeroes() const { return unmapping_zeroes_; }
   [[nodiscard]] bool closed() const { return closed_; }
 
  private:
@@ -47,15 +58,18 @@ class MemoryBackend final : public BlockBackend {
   };
 
   void Perform(const Waiting& waiting);
+  void Count(const BlockRequest& request);
 
   std::vector<std::byte> bytes_;
+  std::optional<uint64_t> next_capacity_;
   const BlockAccess access_;
   const Completion completion_;
   std::deque<Waiting> waiting_;
   int error_ = 0;
   unsigned commits_ = 0;
   unsigned flushes_ = 0;
-  unsigned stable_writes_ = 0;
+  unsigned stable_writes_ = 0;     // zeroes and discards, too
+  unsigned unmapping_zeroes_ = 0;  // that may give the storage back
   bool closed_ = false;
 };
 

@@ -16,7 +16,6 @@ constexpr KvmRequest kEnableCap{KVM_ENABLE_CAP, "KVM_ENABLE_CAP"};
 constexpr KvmRequest kCreateIrqchip{KVM_CREATE_IRQCHIP, "KVM_CREATE_IRQCHIP"};
 constexpr KvmRequest kCreatePit2{KVM_CREATE_PIT2, "KVM_CREATE_PIT2"};
 constexpr KvmRequest kCreateVcpu{KVM_CREATE_VCPU, "KVM_CREATE_VCPU"};
-constexpr KvmRequest kIrqfd{KVM_IRQFD, "KVM_IRQFD"};
 constexpr KvmRequest kIoeventfd{KVM_IOEVENTFD, "KVM_IOEVENTFD"};
 constexpr KvmRequest kIrqLine{KVM_IRQ_LINE, "KVM_IRQ_LINE"};
 
@@ -66,14 +65,6 @@ absl::StatusOr<VcpuFd> Vm::CreateVcpu(uint32_t id) const {
   return VcpuFd::Create(OwnedFd(*fd));
 }
 
-absl::Status Vm::AssignIrqfd(const EventFd& event, uint32_t gsi) const {
-  kvm_irqfd request{};
-  request.fd = static_cast<uint32_t>(event.fd());
-  request.gsi = gsi;
-  return Annotate(KvmDo(fd_.get(), kIrqfd, &request),
-                  absl::StrCat("binding an event to interrupt ", gsi));
-}
-
 absl::Status Vm::AssignIoeventfd(const EventFd& event, uint64_t address, uint32_t value) const {
   kvm_ioeventfd request{};
   request.datamatch = value;
@@ -90,6 +81,11 @@ absl::Status Vm::SetIrqLine(uint32_t gsi, IrqLevel level) const {
   request.irq = gsi;
   request.level = static_cast<uint32_t>(level);
   return KvmDo(fd_.get(), kIrqLine, &request);
+}
+
+absl::Status Vm::PulseIrqLine(uint32_t gsi) const {
+  MAYFLY_RETURN_IF_ERROR(SetIrqLine(gsi, IrqLevel::kHigh));
+  return SetIrqLine(gsi, IrqLevel::kLow);
 }
 
 }  // namespace mayfly::vmm

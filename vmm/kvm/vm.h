@@ -41,13 +41,15 @@ class Vm final {
   // `id`: also the initial APIC ID.
   [[nodiscard]] absl::StatusOr<VcpuFd> CreateVcpu(uint32_t id) const;
 
-  // A signal of `event` raises `gsi` for a moment (edge-triggered).
-  [[nodiscard]] absl::Status AssignIrqfd(const EventFd& event, uint32_t gsi) const;
   // A guest's 4-byte write of `value` to `address` signals `event`, without an exit to this
   // process.
   [[nodiscard]] absl::Status AssignIoeventfd(const EventFd& event, uint64_t address,
                                              uint32_t value) const;
   [[nodiscard]] absl::Status SetIrqLine(uint32_t gsi, IrqLevel level) const;
+  // Raises `gsi` for a moment: an edge. Not left to an irqfd: for a line of the I/O APIC, KVM hands
+  // its signals to a kernel worker, one more thread to be woken before the guest is
+  // (kvm_arch_set_irq_inatomic() of arch/x86/kvm takes MSIs alone).
+  [[nodiscard]] absl::Status PulseIrqLine(uint32_t gsi) const;
 
  private:
   OwnedFd fd_;

@@ -107,8 +107,12 @@ TEST_F(VmTest, AnEventIsBoundOnce) {
   EXPECT_EQ(vm_->AssignIoeventfd(event, kAddress, 1), absl::OkStatus());
   EXPECT_THAT(std::string(vm_->AssignIoeventfd(event, kAddress, 0).message()),
               HasSubstr("0xd0000050"));
-  EXPECT_EQ(vm_->AssignIrqfd(event, 16), absl::OkStatus());
-  EXPECT_FALSE(vm_->AssignIrqfd(event, 16).ok());
+}
+
+TEST_F(VmTest, LinesCanBeRaisedOnceThereIsAController) {
+  EXPECT_FALSE(vm_->PulseIrqLine(16).ok());
+  ASSERT_EQ(vm_->CreateIrqchip(), absl::OkStatus());
+  EXPECT_EQ(vm_->PulseIrqLine(16), absl::OkStatus());
   EXPECT_EQ(vm_->SetIrqLine(4, IrqLevel::kHigh), absl::OkStatus());
 }
 

@@ -8,61 +8,7 @@ out=${OUT:-/out}
 PATH=$PATH:/usr/sbin:/sbin # e2fsck, debugfs
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failed=0 named=0 mine=0
-
-# A guest on emulated CPUs starts in seconds, but the host may be busy.
-readonly patience=120
-readonly kernel_options='console=ttyS0 reboot=k panic=-1 quiet' # what `mayfly run` gives when not told
-minimal=(--kernel minimal --initrd initrd)
-debian=(--kernel debian.vmlinuz --initrd initrd-debian --memory 256M)
-
-wanted() { # wanted NAME: is this case to be run? Asked once for each.
-  # shellcheck disable=SC2053  # a pattern
-  [[ $1 == ${ONLY:-*} ]] && ((named++ % ${PARTS:-1} == ${PART:-0})) && ((mine++ >= ${SKIP:-0}))
-}
-
-verdict() { # verdict NAME [WHY]
-  if [[ $# = 1 ]]; then
-    echo "ok $1"
-  else
-    echo "FAIL $1: $2"
-    tail -n 15 "$out/$1.log" | cut -c 1-300 | sed 's/^/    | /'
-    failed=1
-  fi
-}
-
-# mayfly_run NAME ARGUMENT...: one VM; its output, as a terminal would show it, in the log. The status is Mayfly's.
-mayfly_run() {
-  local name=$1 status
-  shift
-  timeout "$patience" ./mayfly run "$@" > "$work/console" 2>&1
-  status=$?
-  tr -d '\r' < "$work/console" >> "$out/$name.log"
-  return "$status"
-}
-
-# expect NAME STATUS [REGEX...] :: ARGUMENT...: a VM that ends with STATUS, after each REGEX matched a line. Its input is
-# our own.
-expect() {
-  local name=$1 status=$2 regexes=() got
-  shift 2
-  while [[ $1 != :: ]]; do regexes+=("$1"); shift; done
-  shift
-  wanted "$name" || return 0
-  mayfly_run "$name" "$@"
-  got=$?
-  if [[ $got != "$status" ]]; then
-    verdict "$name" "status $got instead of $status"
-    return
-  fi
-  for regex in ${regexes[@]+"${regexes[@]}"}; do
-    if ! grep -Eq -- "$regex" "$out/$name.log"; then
-      verdict "$name" "nothing matches '$regex'"
-      return
-    fi
-  done
-  verdict "$name"
-}
+. ./case.sh
 
 exec < /dev/null
 
@@ -194,6 +140,9 @@ done
 expect disks-several 0 '^2048 0 disk 1$' '^4096 1 disk 2$' '^10240 0 disk 5$' '^12288 1 disk 6$' :: "${minimal[@]}" \
   "${disks[@]}" -- sh -c 'for d in a b c d e f; do cd /sys/block/vd$d; echo $(cat size ro) $(head -n 1 /dev/vd$d); done'
 expect disk-read-only 1 'Read-only|not permitted' :: "${minimal[@]}" --disk letter,ro -- sh -c 'echo x > /dev/vda'
+
+. ./block_cases.sh
+. ./net_cases.sh
 
 # --- Many boots in a row, each of which must be good.
 soak() { # soak NAME COUNT ARGUMENT...

@@ -1,0 +1,178 @@
+#include "api/cli/disk_command.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "api/cli/exit_code.h"
+#include "api/cli/help.h"
+#include "api/cli/units.h"
+#include "base/owned_fd.h"
+#include "base/status.h"
+#include "virtio/overlay/overlay_image.h"
+
+namespace mayfly::cli {
+namespace {
+
+constexpr std::string_view kHelp =
+    "Looks after overlays: the files of `mayfly run --disk BASE,overlay=OVERLAY`. No VM may be "
+    "using "
+    "them.\n"
+    "\n"
+    "usage: mayfly disk info OVERLAY                say what is in it\n"
+    "       mayfly disk flatten OVERLAY BASE IMAGE  make an image of both, which needs neither\n"
+    "       mayfly disk commit OVERLAY BASE IMAGE   the same, and go on with the overlay, emptied, "
+    "over\n"
+    "                                               IMAGE\n"
+    "       mayfly disk rebase OVERLAY BASE         take BASE, a copy with another modification "
+    "time,\n"
+    "                                               for what the overlay was made over\n"
+    "\n"
+    "IMAGE is a new file. BASE is only read. Exit status: 0; 2 for a bad command or file; 125 "
+    "where "
+    "it\n"
+    "cannot be done.\n";
+
+constexpr mode_t kReadableByAll = 0644;
+constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
+
+using Words = std::span<const std::string>;
+
+[[nodiscard]] absl::StatusOr<OwnedFd> Open(const std::string& path, int flags) {
+  // A FIFO without a writer must not keep us.
+  OwnedFd file(::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kReadableByAll));
+  if (file.valid()) return file;
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, " cannot be opened: ", std::strerror(errno)));
+}
+
+// A file that is made by a command, and gone again unless it is kept.
+class NewFile final {
+ public:
+  [[nodiscard]] static absl::StatusOr<NewFile> Create(const std::string& path) {
+    OwnedFd file(
+        ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, kReadableByAll));
+    if (file.valid()) return NewFile(std::move(file), path);
+    return absl::InvalidArgumentError(absl::StrCat(path, " cannot be made: ", std::strerror(errno),
+                                                   errno == EEXIST ? "; name a new file" : ""));
+  }
+  NewFile(NewFile&& other) noexcept = default;
+  NewFile& operator=(NewFile&&) = delete;
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  ~NewFile() {
+    if (file_.valid()) ::unlink(path_.c_str());
+  }
+
+  [[nodiscard]] int fd() const { return file_.get(); }
+  void Keep() { file_.Reset(); }
+
+ private:
+  NewFile(OwnedFd file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+
+  OwnedFd file_;
+  std::string path_;
+};
+
+[[nodiscard]] std::string FormatTime(int64_t nanoseconds) {
+  const time_t seconds = nanoseconds / kNanosecondsPerSecond;
+  tm parts{};
+  std::array<char, sizeof "-2147483648-01-01 00:00:00 UTC"> text{};
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "at no time that there is";
+  const size_t length = std::strftime(text.data(), text.size(), "%F %T UTC", &parts);
+  return {text.data(), length};
+}
+
+absl::Status Info(Words words) {
+  const std::string& path = words[0];
+  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd file, Open(path, O_RDONLY));
+  MAYFLY_ASSIGN_OR_RETURN(const virtio::OverlayInfo info,
+                          virtio::InspectOverlay({.fd = file.get(), .name = path}));
+  const std::string base_time =
+      info.base_modified == 0 ? "a device" : FormatTime(info.base_modified);
+  std::string text =
+      absl::StrCat("disk      ", FormatSize(info.capacity), " (", info.capacity, " bytes)\n");
+  absl::StrAppend(&text, "data      ", FormatSize(info.data_bytes), "\n");
+  absl::StrAppend(&text, "zeroes    ", FormatSize(info.zero_bytes), ", which take no space\n");
+  absl::StrAppend(&text, "takes     ", FormatSize(info.used_bytes), ", as a cap counts it\n");
+  absl::StrAppend(&text, "base      written last: ", base_time, "\n");
+  absl::StrAppend(
+      &text, "state     ",
+      info.unclean ? "its last VM was killed: what it had not flushed is lost" : "in order", "\n");
+  return PrintHelp(text) == 0 ? absl::OkStatus() : ErrnoStatus("writing to standard output");
+}
+
+absl::Status Flatten(Words words) {
+  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd upper, Open(words[0], O_RDONLY));
+  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd base, Open(words[1], O_RDONLY));
+  MAYFLY_ASSIGN_OR_RETURN(NewFile image, NewFile::Create(words[2]));
+  MAYFLY_RETURN_IF_ERROR(virtio::FlattenOverlay({base.get(), words[1]}, {upper.get(), words[0]},
+                                                {image.fd(), words[2]}));
+  image.Keep();
+  return absl::OkStatus();
+}
+
+absl::Status Commit(Words words) {
+  // Before the work: whether it can be written to, and nobody else comes between.
+  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd upper, Open(words[0], O_RDWR));
+  MAYFLY_RETURN_IF_ERROR(virtio::InspectOverlay({upper.get(), words[0]}).status());
+  MAYFLY_RETURN_IF_ERROR(Flatten(words));
+  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd image, Open(words[2], O_RDONLY));
+  return Annotate(virtio::EmptyOverlayOnto({image.get(), words[2]}, {upper.get(), words[0]}),
+                  absl::StrCat(words[2], " is complete, but the overlay could not be emptied"));
+}
+
+absl::Status Rebase(Words words) {
+  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd upper, Open(words[0], O_RDWR));
+  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd base, Open(words[1], O_RDONLY));
+  return virtio::RebaseOverlay({base.get(), words[1]}, {upper.get(), words[0]});
+}
+
+struct Work {
+  std::string_view name;
+  std::string_view files;
+  size_t count = 0;  // of them
+  absl::Status (*function)(Words);
+};
+constexpr std::array kWorks = {
+    Work{"info", "OVERLAY", 1, Info},
+    Work{"flatten", "OVERLAY BASE IMAGE", 3, Flatten},
+    Work{"commit", "OVERLAY BASE IMAGE", 3, Commit},
+    Work{"rebase", "OVERLAY BASE", 2, Rebase},
+};
+
+[[nodiscard]] int Usage(absl::string_view what) {
+  Complain(absl::StrCat("disk: ", what, "; see mayfly disk --help"));
+  return static_cast<int>(ExitCode::kUsage);
+}
+
+}  // namespace
+
+int DiskCommand(std::span<char* const> arguments) {
+  const std::vector<std::string> words(arguments.begin(), arguments.end());
+  if (words.empty()) return Usage("what is to be done?");
+  if (words[0] == "--help" || words[0] == "-h") return PrintHelp(kHelp);
+  for (const Work& work : kWorks) {
+    if (work.name != words[0]) continue;
+    if (words.size() != work.count + 1) {
+      return Usage(absl::StrCat(words[0], " needs ", ToAbsl(work.files)));
+    }
+    const absl::Status status = work.function(Words(words).subspan(1));
+    if (status.ok()) return static_cast<int>(ExitCode::kSuccess);
+    Complain(status.message());
+    return static_cast<int>(ExitCodeOf(status));
+  }
+  return Usage(absl::StrCat("\"", words[0], "\" is not one of info, flatten, commit, rebase"));
+}
+
+}  // namespace mayfly::cli

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "api/cli/help.h"
+#include "api/mayfly.capnp.h"
+
+namespace mayfly::cli {
+
+// A VM's events, on our standard error.
+class EventLines final : public rpc::EventListener::Server {
+ protected:
+  kj::Promise<void> event(EventContext context) override {
+    Complain(context.getParams().getText().cStr());
+    return kj::READY_NOW;
+  }
+};
+
+}  // namespace mayfly::cli

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "api/cli/disk_option.h"
+#include "api/cli/net_option.h"
+#include "api/client/passt_process.h"
+#include "vmm/disk_config.h"
+#include "vmm/net_config.h"
+
+namespace mayfly::cli {
+
+// Opening what --disk and --net say, with the user's rights. Errors: InvalidArgument for what the
+// user can put right, one sentence each.
+
+// An overlay's file is made where there is none.
+[[nodiscard]] absl::StatusOr<vmm::DiskConfig> OpenDisk(const DiskOption& option);
+
+// What is started for it is added to `passts`, and ends with the VM.
+[[nodiscard]] absl::StatusOr<vmm::NetConfig> OpenNet(const NetOption& option,
+                                                     std::vector<api::PasstProcess>& passts);
+
+}  // namespace mayfly::cli

@@ -1,0 +1,244 @@
+// A running VM in a mayfly-vmm process of its own, changed and looked at from its client.
+
+#include "api/client/machine_client.h"
+
+#include <fcntl.h>
+#include <kj/async-io.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/client/vmm_connection.h"
+#include "api/client/vmm_process.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace mayfly::api {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr uint64_t kSectorBytes = 512;
+constexpr uint64_t kDiskBytes = uint64_t{1} << 20;
+
+class Screen final : public rpc::ByteStream::Server {
+ public:
+  explicit Screen(std::string& text) : text_(text) {}
+
+ protected:
+  kj::Promise<void> write(WriteContext context) override {
+    const auto bytes = context.getParams().getBytes();
+    text_.append(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> end(EndContext) override { return kj::READY_NOW; }
+
+ private:
+  std::string& text_;
+};
+
+class Listener final : public rpc::EventListener::Server {
+ public:
+  explicit Listener(std::vector<std::string>& events) : events_(events) {}
+
+ protected:
+  kj::Promise<void> event(EventContext context) override {
+    events_.emplace_back(context.getParams().getText().cStr());
+    return kj::READY_NOW;
+  }
+
+ private:
+  std::vector<std::string>& events_;
+};
+
+// A disk as the guest `block` verifies it: every word of sector n holds n.
+OwnedFd MakeDisk() {
+  OwnedFd fd(::memfd_create("disk", MFD_CLOEXEC));
+  std::vector<uint64_t> words(kDiskBytes / sizeof(uint64_t));
+  for (size_t at = 0; at < words.size(); ++at) words[at] = at * sizeof(uint64_t) / kSectorBytes;
+  EXPECT_EQ(::pwrite(fd.get(), words.data(), kDiskBytes, 0), static_cast<ssize_t>(kDiskBytes));
+  return fd;
+}
+
+class MachineClientTest : public ::testing::Test {
+ protected:
+  // KJ's destructors may throw, GoogleTest's may not.
+  ~MachineClientTest() noexcept override = default;
+
+  void SetUp() override {
+    if (!OwnedFd(::open("/dev/kvm", O_RDWR | O_CLOEXEC)).valid()) {
+      GTEST_SKIP() << "no /dev/kvm to run guests on";
+    }
+    const std::string program = std::filesystem::current_path() / "mayfly-vmm";
+    ASSERT_EQ(::setenv("MAYFLY_VMM", program.c_str(), 1), 0);
+    absl::StatusOr<VmmProcess> process = VmmProcess::Spawn();
+    ASSERT_TRUE(process.ok()) << process.status();
+    connection_.emplace(io_, process->TakeSocket());
+  }
+
+  static MachineSpec Spec(const std::string& guest, const std::string& words = "") {
+    MachineSpec spec;
+    spec.machine.kvm = OwnedFd(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
+    const std::string path = "tests/guests/" + guest;
+    spec.machine.kernel = {OwnedFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), guest};
+    spec.machine.command_line = words;
+    return spec;
+  }
+  static vmm::DiskConfig Disk(OwnedFd image) {
+    vmm::DiskConfig disk;
+    disk.image = {std::move(image), "disk.img"};
+    return disk;
+  }
+
+  void Launch(MachineSpec spec) {
+    machine_.emplace(
+        MachineClient::Launch(connection_->vmm(), std::move(spec), kj::heap<Screen>(screen_),
+                              rpc::EventListener::Client(kj::heap<Listener>(events_))));
+  }
+  void Pause() { io_.provider->getTimer().afterDelay(1 * kj::MILLISECONDS).wait(io_.waitScope); }
+  void AwaitOutput(const std::string& text) {
+    while (screen_.find(text) == std::string::npos) Pause();
+  }
+  // Until the end of the VM; its exit status, or -1.
+  int Await() {
+    const auto status = machine_->WhenEnded().wait(io_.waitScope);
+    EXPECT_TRUE(status.ok()) << status.status();
+    return status.ok() && status->reason == vmm::ExitReason::kStatus ? status->status : -1;
+  }
+  absl::Status UpdateDisk(uint32_t disk, const virtio::RateLimits& limits) {
+    return machine_->UpdateDisk(disk, limits).wait(io_.waitScope);
+  }
+  absl::Status UpdateNet(uint32_t net, const std::optional<virtio::RateLimits>& transmit) {
+    return machine_->UpdateNet(net, transmit, std::nullopt).wait(io_.waitScope);
+  }
+  absl::StatusOr<uint64_t> ResizeDisk(uint32_t disk) {
+    return machine_->ResizeDisk(disk).wait(io_.waitScope);
+  }
+  vmm::DeviceStats Stats() {
+    const auto stats = machine_->FetchDeviceStats().wait(io_.waitScope);
+    EXPECT_TRUE(stats.ok()) << stats.status();
+    return stats.value_or(vmm::DeviceStats());
+  }
+
+  kj::AsyncIoContext io_ = kj::setupAsyncIo();
+  std::optional<VmmConnection> connection_;
+  std::string screen_;
+  std::vector<std::string> events_;
+  std::optional<MachineClient> machine_;
+};
+
+TEST_F(MachineClientTest, LimitsCanBeLiftedWhileTheGuestWaits) {
+  MachineSpec spec = Spec("block", "verify");
+  vmm::DiskConfig disk = Disk(MakeDisk());
+  // The guest asks 17 times: it would take longer than this test may.
+  disk.limits.operations = {.per_second = 1, .burst = 1};
+  disk.limits.bytes = {.per_second = uint64_t{1} << 30, .burst = uint64_t{1} << 30};
+  spec.machine.disks.push_back(std::move(disk));
+  Launch(std::move(spec));
+  while (Stats().disks.at(0).counters.throttled == 0) Pause();
+  EXPECT_EQ(screen_.find("verified"), std::string::npos);
+  EXPECT_EQ(UpdateDisk(0, virtio::RateLimits()), absl::OkStatus());
+  EXPECT_EQ(Await(), 0) << screen_;
+  EXPECT_THAT(screen_, HasSubstr("disk 0: verified"));
+}
+
+TEST_F(MachineClientTest, CountsWhatTheGuestDid) {
+  MachineSpec spec = Spec("block", "write");
+  spec.machine.disks.push_back(Disk(MakeDisk()));
+  vmm::DiskConfig overlay = Disk(MakeDisk());
+  overlay.overlay.emplace();
+  spec.machine.disks.push_back(std::move(overlay));
+  Launch(std::move(spec));
+  EXPECT_EQ(Await(), 0) << screen_;
+  const vmm::DeviceStats stats = Stats();
+  ASSERT_EQ(stats.disks.size(), 2U);
+  for (const vmm::DiskStats& disk : stats.disks) {
+    EXPECT_EQ(disk.counters.written_bytes, kDiskBytes);
+    EXPECT_EQ(disk.counters.read_bytes, kDiskBytes);
+    EXPECT_EQ(disk.counters.flushes, 1U);
+    EXPECT_EQ(disk.counters.errors, 0U);
+    EXPECT_EQ(disk.capacity, kDiskBytes);
+  }
+  EXPECT_EQ(stats.disks[0].overlay_bytes, 0U);
+  EXPECT_GE(stats.disks[1].overlay_bytes, kDiskBytes);
+}
+
+TEST_F(MachineClientTest, CountsWhatTheGuestSent) {
+  MachineSpec spec = Spec("netbench", "cases=tx-64 ms=20");
+  spec.machine.nets.emplace_back().mac = virtio::MacAddress::Parse("02:00:00:00:00:07").value();
+  Launch(std::move(spec));
+  EXPECT_EQ(Await(), 0) << screen_;
+  const vmm::DeviceStats stats = Stats();
+  ASSERT_EQ(stats.nets.size(), 1U);
+  EXPECT_EQ(stats.nets[0].mac.ToString(), "02:00:00:00:00:07");
+  EXPECT_GT(stats.nets[0].transmit.packets, 0U);
+  EXPECT_GE(stats.nets[0].transmit.bytes, 60 * stats.nets[0].transmit.packets);
+  EXPECT_TRUE(stats.nets[0].transmit.drops.empty());
+  EXPECT_EQ(stats.nets[0].receive.packets, 0U);
+}
+
+TEST_F(MachineClientTest, WhatTheFilterDropsIsCounted) {
+  MachineSpec spec = Spec("netbench", "cases=tx-64 ms=20");
+  // The guest sends frames that are neither IP nor ARP.
+  spec.machine.nets.emplace_back().egress.emplace();
+  Launch(std::move(spec));
+  EXPECT_EQ(Await(), 0) << screen_;
+  const vmm::NetDirectionStats sent = Stats().nets.at(0).transmit;
+  EXPECT_EQ(sent.packets, 0U);
+  ASSERT_EQ(sent.drops.size(), 1U);
+  EXPECT_THAT(sent.drops[0].reason, HasSubstr("IP"));
+  EXPECT_GT(sent.drops[0].frames, 0U);
+}
+
+TEST_F(MachineClientTest, DisksGrowWhileTheGuestRuns) {
+  OwnedFd image = MakeDisk();
+  const OwnedFd ours = OwnedFd::Duplicate(image.get()).value();
+  MachineSpec spec = Spec("echo");
+  spec.machine.disks.push_back(Disk(std::move(image)));
+  Launch(std::move(spec));
+  AwaitOutput("ready");
+  EXPECT_EQ(ResizeDisk(0).value_or(0), kDiskBytes);
+  ASSERT_EQ(::ftruncate(ours.get(), 4 * kDiskBytes), 0);
+  EXPECT_EQ(ResizeDisk(0).value_or(0), 4 * kDiskBytes);
+  EXPECT_EQ(Stats().disks.at(0).capacity, 4 * kDiskBytes);
+  ASSERT_EQ(::ftruncate(ours.get(), kDiskBytes + 1), 0);
+  EXPECT_THAT(std::string(ResizeDisk(0).status().message()), HasSubstr("disk.img"));
+}
+
+TEST_F(MachineClientTest, DevicesThatThereAreNotAreNamed) {
+  MachineSpec spec = Spec("echo");
+  spec.machine.disks.push_back(Disk(MakeDisk()));
+  spec.machine.nets.emplace_back();
+  Launch(std::move(spec));
+  AwaitOutput("ready");
+  EXPECT_EQ(UpdateNet(0, virtio::RateLimits()), absl::OkStatus());
+  EXPECT_EQ(UpdateNet(1, {}).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(UpdateDisk(1, {}).code(), absl::StatusCode::kNotFound);
+  const absl::StatusOr<uint64_t> none = ResizeDisk(7);
+  EXPECT_EQ(none.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(none.status().message()), HasSubstr("no disk 7"));
+  machine_->Kill();
+  EXPECT_EQ(Await(), -1);
+  EXPECT_EQ(UpdateDisk(0, {}).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Stats().nets.size(), 1U);
+}
+
+TEST_F(MachineClientTest, EventsComeBeforeTheEnd) {
+  MachineSpec spec = Spec("block", "write");
+  vmm::DiskConfig disk = Disk(MakeDisk());
+  disk.overlay.emplace().cap_bytes = kDiskBytes / 4;
+  spec.machine.disks.push_back(std::move(disk));
+  Launch(std::move(spec));
+  EXPECT_EQ(Await(), 1);
+  ASSERT_EQ(events_.size(), 1U);
+  EXPECT_THAT(events_[0], HasSubstr("disk 0 (disk.img)"));
+}
+
+}  // namespace
+}  // namespace mayfly::api

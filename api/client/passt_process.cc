@@ -1,0 +1,161 @@
+#include "api/client/passt_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "api/client/host_resolvers.h"
+#include "base/status.h"
+
+namespace mayfly::api {
+namespace {
+
+constexpr char kProgramVariable[] = "MAYFLY_PASST";
+constexpr char kProgramName[] = "passt";
+// The number that passt's end of the socket pair has there: the first behind the standard ones.
+constexpr int kSocketTarget = STDERR_FILENO + 1;
+// How long passt may take to end whose socket is closed, before it is made to.
+constexpr int kGraceMilliseconds = 1000;
+constexpr size_t kMaxLastWords = 4096;
+
+// Invalid, with errno set, where it is nothing that can be run.
+[[nodiscard]] OwnedFd OpenProgram(const std::string& path) {
+  if (::access(path.c_str(), X_OK) != 0) return {};
+  return OwnedFd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+}
+
+[[nodiscard]] absl::StatusOr<std::string> ForwardSpec(const PasstForward& forward) {
+  if (forward.host == 0 || forward.guest == 0) {
+    return absl::InvalidArgumentError("a forwarded port is a number from 1 to 65535");
+  }
+  return absl::StrCat(forward.host, ":", forward.guest);
+}
+
+[[nodiscard]] absl::StatusOr<std::vector<std::string>> MakeArguments(const PasstOptions& options) {
+  std::vector<std::string> arguments = {
+      kProgramName,  "--foreground", "--quiet",
+      "--one-off",  // ends with its only connection
+      "--no-map-gw", "--fd",         std::to_string(kSocketTarget)};
+  if (options.mtu != 0) {
+    arguments.insert(arguments.end(), {"--mtu", std::to_string(options.mtu)});
+  }
+  for (const std::string& resolver : ResolversBehindLoopback()) {
+    arguments.insert(arguments.end(), {"--dns", resolver});
+  }
+  for (const PasstForward& forward : options.forwards) {
+    MAYFLY_ASSIGN_OR_RETURN(const std::string spec, ForwardSpec(forward));
+    const bool tcp = forward.protocol == PasstForward::Protocol::kTcp;
+    arguments.insert(arguments.end(), {tcp ? "--tcp-ports" : "--udp-ports", spec});
+  }
+  return arguments;
+}
+
+struct Ends {
+  OwnedFd ours;
+  OwnedFd theirs;
+};
+
+// Blocking: passt takes a frame that has come in part for broken where it cannot wait for the rest.
+// (Our end is read and written with MSG_DONTWAIT.)
+[[nodiscard]] absl::StatusOr<Ends> MakeSocketPair() {
+  std::array<int, 2> fds{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()) != 0) {
+    return ErrnoStatus("making a socket pair for passt");
+  }
+  return Ends{.ours = OwnedFd(fds[0]), .theirs = OwnedFd(fds[1])};
+}
+
+[[nodiscard]] absl::StatusOr<Ends> MakePipe() {
+  std::array<int, 2> fds{};
+  // Non-blocking: a passt with a lot to say must not wait for us to read it.
+  if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus("making a pipe");
+  return Ends{.ours = OwnedFd(fds[0]), .theirs = OwnedFd(fds[1])};
+}
+
+// Without what passt says on hosts without a system log, and to root.
+[[nodiscard]] std::string Essence(std::string_view words) {
+  std::string essence;
+  std::istringstream lines{std::string(words)};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("Failed to send ") || line.starts_with("Don't run as root")) continue;
+    absl::StrAppend(&essence, essence.empty() ? "" : "; ", line);
+  }
+  return essence;
+}
+
+}  // namespace
+
+absl::StatusOr<OwnedFd> PasstProcess::FindProgram() {
+  const char* const chosen = std::getenv(kProgramVariable);
+  if (chosen != nullptr && *chosen != '\0') {
+    OwnedFd program = OpenProgram(chosen);
+    if (!program.valid()) {
+      return ErrnoStatus(absl::StrCat("opening ", chosen, ", which $", kProgramVariable, " names"));
+    }
+    return program;
+  }
+  const char* const path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "/usr/bin:/bin");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    OwnedFd program = OpenProgram(absl::StrCat(folder, "/", kProgramName));
+    if (program.valid()) return program;
+  }
+  return absl::NotFoundError(
+      absl::StrCat("there is no passt in $PATH, which the user network needs: install the package "
+                   "passt, or name the program in $",
+                   kProgramVariable));
+}
+
+absl::StatusOr<PasstProcess> PasstProcess::Start(const PasstOptions& options) {
+  MAYFLY_ASSIGN_OR_RETURN(std::vector<std::string> arguments, MakeArguments(options));
+  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd program, FindProgram());
+  MAYFLY_ASSIGN_OR_RETURN(Ends socket, MakeSocketPair());
+  MAYFLY_ASSIGN_OR_RETURN(Ends words, MakePipe());
+  const int words_end = words.theirs.get();
+  jailer::SpawnOptions spawn;
+  spawn.program = program.get();
+  spawn.arguments = std::move(arguments);
+  spawn.fds = {{.source = words_end, .target = STDIN_FILENO},
+               {.source = words_end, .target = STDOUT_FILENO},
+               {.source = words_end, .target = STDERR_FILENO},
+               {.source = socket.theirs.get(), .target = kSocketTarget}};
+  // It is its VM's, which may outlive us.
+  spawn.parent_death = jailer::ParentDeath::kIgnored;
+  absl::StatusOr<jailer::ChildProcess> process = jailer::Spawn(spawn);
+  if (!process.ok()) return Annotate(process.status(), "starting passt");
+  return PasstProcess(*std::move(process), std::move(socket.ours), std::move(words.ours));
+}
+
+std::optional<std::string> PasstProcess::DescribeFailure() const {
+  pollfd ended{.fd = process_.pidfd(), .events = POLLIN, .revents = 0};
+  if (::poll(&ended, 1, kGraceMilliseconds) == 0) process_.Kill();
+  const absl::StatusOr<jailer::ProcessEnd> end = process_.Wait();
+  if (end.ok() && end->exit_code == 0) return std::nullopt;
+  std::string text = absl::StrCat(kProgramName, " (process ", process_.pid(), ") ");
+  if (!end.ok()) {
+    absl::StrAppend(&text, end.status().message());
+  } else if (end->exit_code) {
+    absl::StrAppend(&text, "exited with status ", *end->exit_code);
+  } else {
+    absl::StrAppend(&text, "was killed by signal ", end->signal, " (", ::strsignal(end->signal),
+                    ")");
+  }
+  std::array<char, kMaxLastWords> words{};
+  const ssize_t length = ::read(last_words_.get(), words.data(), words.size());
+  if (length > 0) {
+    absl::StrAppend(
+        &text, "; it said: ", Essence(std::string_view(words.data(), static_cast<size_t>(length))));
+  }
+  return text;
+}
+
+}  // namespace mayfly::api

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "api/mayfly.capnp.h"
+#include "vmm/net_config.h"
+
+namespace mayfly::api {
+
+// `addresses` and `egress` of a network device.
+void EncodeNetFilter(const vmm::NetConfig& net, rpc::NetFilter::Builder builder);
+// Errors: InvalidArgument naming the field, which begins with `field`.
+[[nodiscard]] absl::Status DecodeNetFilter(const std::string& field, rpc::NetFilter::Reader reader,
+                                           vmm::NetConfig& net);
+
+}  // namespace mayfly::api

@@ -1,0 +1,101 @@
+#include "tests/bench/guest_bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status.h"
+#include "tests/bench/measured_process.h"
+
+namespace mayfly::bench {
+namespace {
+
+// Far longer than any case, so that a VMM that hangs is an error and not for ever.
+constexpr std::chrono::seconds kPatience{120};
+constexpr std::string_view kBegin = "begin ";
+
+}  // namespace
+
+void AddCosts(const GuestReport& report, const HostCost& cost, std::vector<Figure>& figures) {
+  constexpr double kPerThousand = 1000;  // what guests count kicks and interrupts in
+  constexpr double kNanosecondsInMicrosecond = 1000;
+  const double operations = report.At("operations");
+  const auto each = [&](uint64_t count) { return static_cast<double>(count) / operations; };
+  const double cpu = static_cast<double>(cost.cpu.count()) / kNanosecondsInMicrosecond;
+  figures.push_back({"host CPU", "us/op", cpu / operations});
+  figures.push_back({"kicks", "1/op", report.At("kicks") / kPerThousand});
+  figures.push_back({"interrupts", "1/op", report.At("interrupts") / kPerThousand});
+  if (cost.kvm_exits != 0) figures.push_back({"exits", "1/op", each(cost.kvm_exits)});
+  figures.push_back({"exits to the VMM", "1/op", each(cost.user_exits)});
+  figures.push_back({"device accesses", "1/op", each(cost.io_accesses)});
+  figures.push_back({"halts", "1/op", each(cost.halts)});
+  figures.push_back({"system calls", "1/op", each(cost.syscalls)});
+}
+
+absl::Status GuestBench::Round(std::string_view context,
+                               const std::vector<GuestSubject>& subjects) {
+  for (const GuestSubject& subject : subjects) {
+    if (const absl::Status status = RunOnce(context, subject); !status.ok()) {
+      return Annotate(status, subject.name);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status GuestBench::RunOnce(std::string_view context, const GuestSubject& subject) {
+  MAYFLY_ASSIGN_OR_RETURN(MeasuredProcess process, MeasuredProcess::Start(subject.argv));
+  HostCost begin;
+  size_t reports = 0;
+  std::string last;
+  while (true) {
+    MAYFLY_ASSIGN_OR_RETURN(const std::optional<std::string> line, process.ReadLine(kPatience));
+    if (!line) break;
+    last = *line;
+    if (line->starts_with(kBegin)) {
+      MAYFLY_ASSIGN_OR_RETURN(begin, process.Cost());
+    } else if (const auto report = GuestReport::Parse(*line)) {
+      MAYFLY_ASSIGN_OR_RETURN(const HostCost end, process.Cost());
+      ++reports;
+      for (const Figure& figure : evaluate_(*report, end - begin)) {
+        Add(absl::StrCat(ToAbsl(context), report->name, ": ", figure.name), figure, subject.name);
+      }
+    }
+  }
+  MAYFLY_ASSIGN_OR_RETURN(const int status, process.Wait());
+  if (status == subject.status && reports != 0) return absl::OkStatus();
+  return absl::InternalError(absl::StrFormat("it ended with status %d, not %d; its last line: %s",
+                                             status, subject.status, last));
+}
+
+void GuestBench::Add(const std::string& name, const Figure& figure, const std::string& subject) {
+  auto found = std::ranges::find_if(series_, [&](const Series& series) {
+    return series.name == name && series.subject == subject;
+  });
+  if (found == series_.end()) {
+    series_.push_back({.name = name, .unit = figure.unit, .subject = subject, .values = {}});
+    found = series_.end() - 1;
+  }
+  found->values.push_back(figure.value);
+}
+
+void GuestBench::Print(std::FILE* out) const {
+  for (const Series& series : series_) {
+    Samples samples(series.name, series.subject, series.unit);
+    for (const double value : series.values) samples.Add(value);
+    std::fprintf(out, "%s\n", samples.ToJson(bench_).c_str());
+  }
+  for (const Series& other : series_) {
+    const Series& first = *std::ranges::find(series_, other.name, &Series::name);
+    if (first.subject == other.subject) continue;
+    Samples quotients(other.name, absl::StrCat(first.subject, " / ", other.subject), "x");
+    for (size_t i = 0; i < std::min(first.values.size(), other.values.size()); ++i) {
+      if (other.values[i] != 0) quotients.Add(first.values[i] / other.values[i]);
+    }
+    if (!quotients.empty()) std::fprintf(out, "%s\n", quotients.ToJson(bench_).c_str());
+  }
+}
+
+}  // namespace mayfly::bench

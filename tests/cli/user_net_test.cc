@@ -1,0 +1,40 @@
+// `mayfly run --net user`: a guest gets an address from passt, through the device in both ways.
+
+#include <unistd.h>
+
+#include <string>
+
+#include "tests/cli/cli_test.h"
+
+namespace mayfly::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class UserNetTest : public CliTest {
+ protected:
+  void SetUp() override {
+    CliTest::SetUp();
+    if (::access("/usr/bin/passt", X_OK) != 0) GTEST_SKIP() << "passt is not installed";
+  }
+  void ExpectOffer(const std::string& words) const {
+    const CommandResult result =
+        RunGuest("dhcp", {"--net", "user" + words, "--timeout", "30s"}).Run();
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.out, HasSubstr("offered "));
+    EXPECT_THAT(result.err, IsEmpty());
+  }
+};
+
+TEST_F(UserNetTest, GivesAnAddress) { ExpectOffer(""); }
+
+TEST_F(UserNetTest, GivesAnAddressToAChosenCard) { ExpectOffer(",mtu=9000,mac=02:00:00:00:00:07"); }
+
+// Nothing may leave, and the guest does not have its address yet; DHCP may, and needs none.
+TEST_F(UserNetTest, GivesAnAddressThroughTheStrictestFilter) {
+  ExpectOffer(",allow=none,address=203.0.113.9");
+}
+
+}  // namespace
+}  // namespace mayfly::testing

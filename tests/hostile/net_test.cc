@@ -1,0 +1,108 @@
+// Packets, buffers and commands that virtio-net does not have, on a real tap.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/hostile/hostile_test.h"
+#include "tests/hostile/wire.h"
+#include "virtio/mac_address.h"
+
+namespace mayfly::hostile {
+namespace {
+
+const std::vector<HostileCase> kCases = {
+    {.name = "checksum_beyond_the_frame",
+     .event = "it asks for a checksum where the frame has none"},
+    {.name = "checksum_offset_beyond_the_frame",
+     .event = "it asks for a checksum where the frame has none"},
+    {.name = "checksum_that_wraps", .event = "it asks for a checksum where the frame has none"},
+    {.name = "checksum_over_the_mac_address",
+     .event = "it asks for a checksum where the frame has none"},
+    {.name = "checksum_over_the_ip_address",
+     .event = "it asks for a checksum where the frame has none"},
+    {.name = "segments_without_a_checksum",
+     .event = "its segmentation fields do not fit the frame"},
+    {.name = "segments_of_nothing", .event = "its segmentation fields do not fit the frame"},
+    {.name = "segments_of_unknown_types",
+     .event = "it asks for an offload that was not negotiated"},
+    {.name = "segments_of_udp_fragments",
+     .event = "it asks for an offload that was not negotiated"},
+    {.name = "segments_of_the_other_family",
+     .event = "its segmentation fields do not fit the frame"},
+    {.name = "segments_of_the_other_protocol",
+     .event = "its segmentation fields do not fit the frame"},
+    {.name = "segments_with_ecn", .event = "it asks for an offload that was not negotiated"},
+    {.name = "segments_without_headers", .event = std::nullopt},
+    {.name = "segments_with_headers_that_lie", .event = std::nullopt},
+    {.name = "offloads_not_negotiated", .event = "it asks for an offload that was not negotiated"},
+    {.name = "packets_too_short", .event = "shorter than its headers"},
+    {.name = "packets_of_nothing", .event = "shorter than its headers"},
+    {.name = "packets_too_long", .event = "longer than the MTU"},
+    {.name = "packet_in_pieces"},
+    {.name = "packets_to_be_written", .event = "shorter than its headers"},
+    {.name = "send_loop", .event = "is a loop"},
+    {.name = "send_from_registers", .event = "which is not all RAM"},
+    {.name = "forged_sender", .event = "dropped"},
+    {.name = "sender_forged_meanwhile", .event = std::nullopt, .cpus = 2},
+    {.name = "header_changes_meanwhile", .event = std::nullopt, .cpus = 2},
+    {.name = "buffers_too_small", .event = "less than a header"},
+    {.name = "buffers_to_be_read", .event = "less than a header"},
+    {.name = "buffers_in_registers", .event = "which is not all RAM"},
+    {.name = "buffers_of_a_byte"},
+    {.name = "no_buffers"},
+    {.name = "buffers_too_small_for_packets"},
+    {.name = "buffers_over_the_ring", .event = std::nullopt},
+    {.name = "unknown_commands"},
+    {.name = "pairs_that_are_not"},
+    {.name = "offloads_that_are_not"},
+    {.name = "command_without_an_answer", .event = "no room for its answer"},
+    {.name = "commands_of_all_sizes"},
+    {.name = "flood_of_smallest"},
+    {.name = "flood_of_largest"},
+    {.name = "flood_too_large", .event = "longer than the MTU"},
+    {.name = "flood_of_echoes"},
+    {.name = "resets_in_a_flood"},
+    {.name = "kicks_of_all_queues", .cpus = 4},
+    {.name = "card_registers_of_every_width"},
+};
+
+class NetTest : public HostileTest {
+ protected:
+  void SetUp() override {
+    HostileTest::SetUp();
+    if (IsSkipped()) return;
+    auto wire = Wire::Create(kMac);
+    if (!wire.ok()) GTEST_SKIP() << "needs a tap interface: " << wire.status();
+    wire_ = *std::move(wire);
+  }
+
+  void Equip(vmm::MachineConfig& config) override {
+    vmm::NetConfig net;
+    net.name = "attacked";
+    net.backend = vmm::TapNet{.queues = wire_->TakeTap()};
+    net.mac = kMac;
+    config.nets.push_back(std::move(net));
+  }
+
+  [[nodiscard]] std::string AttackedDevice() const override {
+    return "network device 0 (attacked): ";
+  }
+
+  static constexpr virtio::MacAddress kMac{{0x02, 0, 0, 0, 0, 0x01}};
+  std::unique_ptr<Wire> wire_;
+};
+
+TEST_P(NetTest, Survives) {
+  Attack(GetParam());
+  const Wire::Seen seen = wire_->seen();
+  EXPECT_EQ(seen.escaped, 0U) << "a frame that no guest may send: " << seen.first_escaped;
+  EXPECT_GT(seen.echoed, 0U) << "not even a good frame came out";
+}
+INSTANTIATE_TEST_SUITE_P(Net, NetTest, ::testing::ValuesIn(kCases), CaseName);
+
+TEST_F(NetTest, NoneIsLeftOut) { ExpectAllListed("net", kCases); }
+
+}  // namespace
+}  // namespace mayfly::hostile

@@ -1,0 +1,82 @@
+#include "virtio/overlay/base_identity.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <span>
+
+#include "absl/strings/str_cat.h"
+#include "base/checked.h"
+#include "base/file_io.h"
+#include "base/status.h"
+#include "virtio/block_backend.h"
+#include "virtio/overlay/overlay_format.h"
+
+namespace mayfly::virtio {
+namespace {
+
+constexpr uint64_t kSamples = 16;
+constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
+
+// Aligned, for files opened with O_DIRECT.
+struct alignas(kOverlayPage) Page {
+  std::array<std::byte, kOverlayPage> bytes;
+};
+
+// As much of a page as the file has; zeroes behind.
+[[nodiscard]] absl::Status ReadPage(int fd, uint64_t offset, Page& page) {
+  page.bytes.fill(std::byte{0});
+  ssize_t got = -1;
+  do {
+    got = ::pread(fd, page.bytes.data(), page.bytes.size(), static_cast<off_t>(offset));
+  } while (got < 0 && errno == EINTR);
+  return got < 0 ? ErrnoStatus(absl::StrCat("reading at offset ", offset)) : absl::OkStatus();
+}
+
+[[nodiscard]] absl::StatusOr<uint64_t> Sample(int fd, uint64_t capacity) {
+  Page page;
+  uint64_t hash = 0;
+  const uint64_t last = AlignDown(capacity - 1, kOverlayPage);
+  const uint64_t step = AlignDown(last / (kSamples - 1), kOverlayPage);
+  for (uint64_t at = 0; at < kSamples; ++at) {
+    MAYFLY_RETURN_IF_ERROR(ReadPage(fd, at + 1 == kSamples ? last : at * step, page));
+    hash = OverlayHash(page.bytes, hash);
+  }
+  return hash;
+}
+
+[[nodiscard]] absl::StatusOr<BaseIdentity> Identify(int fd) {
+  BaseIdentity identity;
+  MAYFLY_ASSIGN_OR_RETURN(identity.capacity, FileSize(fd));
+  if (identity.capacity == 0 || identity.capacity % kSectorSize != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "it has ", identity.capacity, " bytes, and a disk is a multiple of ", kSectorSize));
+  }
+  if (identity.capacity > kOverlayMaxCapacity) {
+    return absl::InvalidArgumentError("it is larger than 16 TiB, which an overlay cannot be");
+  }
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return ErrnoStatus("looking at it");
+  if (S_ISREG(info.st_mode)) {
+    // A time beyond the year 2262 wraps, and stays the same that it was.
+    const auto seconds = static_cast<uint64_t>(info.st_mtim.tv_sec);
+    identity.modified = static_cast<int64_t>(seconds * kNanosecondsPerSecond +
+                                             static_cast<uint64_t>(info.st_mtim.tv_nsec));
+  }
+  MAYFLY_ASSIGN_OR_RETURN(identity.sample, Sample(fd, identity.capacity));
+  return identity;
+}
+
+}  // namespace
+
+absl::StatusOr<BaseIdentity> BaseIdentity::Of(int fd, std::string_view name) {
+  absl::StatusOr<BaseIdentity> identity = Identify(fd);
+  if (identity.ok()) return identity;
+  return Annotate(identity.status(),
+                  absl::StrCat("\"", ToAbsl(name), "\" cannot be the base of an overlay"));
+}
+
+}  // namespace mayfly::virtio

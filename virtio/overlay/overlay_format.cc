@@ -1,0 +1,30 @@
+#include "virtio/overlay/overlay_format.h"
+
+#include <cstring>
+
+namespace mayfly::virtio {
+
+uint64_t OverlayHash(std::span<const std::byte> bytes, uint64_t hash) {
+  // The golden ratio in 64 bits: odd, and without a pattern (Knuth, volume 3, 6.4).
+  constexpr uint64_t kFactor = 0x9e37'79b9'7f4a'7c15;
+  for (; bytes.size() >= sizeof hash; bytes = bytes.subspan(sizeof hash)) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), sizeof word);
+    hash = (hash ^ word) * kFactor;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+uint64_t OverlayChecksum(const OverlayHeader& header) {
+  return OverlayHash(std::as_bytes(std::span(&header, 1)).first(offsetof(OverlayHeader, checksum)),
+                     0);
+}
+
+OverlayLayout OverlayLayout::OfFile(uint64_t capacity) {
+  const uint64_t clusters = OfMemory(capacity).clusters();
+  const uint64_t pages = (clusters + kClustersPerPage - 1) / kClustersPerPage;
+  return {capacity, PageOffset(pages)};
+}
+
+}  // namespace mayfly::virtio
