@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include "virtio/ip_network.h"
@@ -15,8 +14,9 @@ constexpr char kResolvConf[] = "/etc/resolv.conf";
 constexpr char kUpstreamResolvConf[] = "/run/systemd/resolve/resolv.conf";
 
 [[nodiscard]] std::string ReadAll(const char* path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
 }
 
 [[nodiscard]] bool IsLoopback(const std::string& address) {
