@@ -32,7 +32,7 @@ network_down() {
 if wanted net-lease; then # DHCP, ping, DNS
   network_up 1500
   mayfly_run net-lease "${tools[@]}" --net tap=tap0 -- sh -c "set -e; $get_lease; ip -4 -o address show eth0
-    ping -c 3 $host_address; nslookup house $host_address"
+    ping -c 3 $host_address; nslookup -type=a house $host_address"
   got=$?
   network_down
   if [[ $got != 0 ]]; then
