@@ -10,8 +10,8 @@ namespace mayfly::virtio {
 namespace {
 
 constexpr char kSeparator = ':';
-constexpr size_t kDigits = 2;                // a byte's
-constexpr size_t kStride = kDigits + 1;      // with its separator
+constexpr size_t kDigits = 2;            // a byte's
+constexpr size_t kStride = kDigits + 1;  // with its separator
 constexpr size_t kTextSize = MacAddress::kSize * kStride - 1;
 constexpr int kHexadecimal = 16;
 
@@ -19,10 +19,10 @@ constexpr int kHexadecimal = 16;
 
 absl::StatusOr<MacAddress> MacAddress::Parse(std::string_view text) {
   const auto wrong = [text] {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", ToAbsl(text),
-                     "\" is not a MAC address: it takes six pairs of hexadecimal digits with colons "
-                     "between them, such as 02:00:00:00:00:01"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", ToAbsl(text),
+        "\" is not a MAC address: it takes six pairs of hexadecimal digits with colons "
+        "between them, such as 02:00:00:00:00:01"));
   };
   if (text.size() != kTextSize) return wrong();
   MacAddress address;

@@ -4,8 +4,9 @@
 
 namespace mayfly::api {
 
-// A stream that ends in a descriptor of ours, such as a guest's console on our standard output. Writes
-// block, and with them the thread of the connection: for programs that have nothing else to do.
+// A stream that ends in a descriptor of ours, such as a guest's console on our standard output.
+// Writes block, and with them the thread of the connection: for programs that have nothing else to
+// do.
 //
 // Threading: the thread of the connection.
 class FdStream final : public rpc::ByteStream::Server {
