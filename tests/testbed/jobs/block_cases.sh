@@ -49,6 +49,21 @@ expect freeze 0 '^thawed' :: "${tools[@]}" --disk "$(scratch freezedisk 64M)" \
 expect queues 0 '^2 queues$' :: "${minimal[@]}" --cpus 2 --disk "$(scratch queuesdisk 1M)" \
   -- sh -c 'echo $(ls /sys/block/vda/mq | wc -l) queues'
 
+if wanted resize; then # a disk that grows under a running guest
+  disk=$(scratch resizedisk 1M)
+  timeout "$patience" ./resize_disk minimal initrd "$disk" \
+    "$kernel_options -- sh -c \"echo it has \$(cat /sys/block/vda/size); while grep -qx 2048 /sys/block/vda/size; do sleep 1; done; echo now \$(cat /sys/block/vda/size)\"" \
+    'it has 2048' 4194304 > "$out/resize.log" 2>&1
+  got=$?
+  if [[ $got != 0 ]]; then
+    verdict resize "status $got instead of 0"
+  elif ! grep -q '^now 8192' "$out/resize.log"; then
+    verdict resize "the guest does not see the new size"
+  else
+    verdict resize
+  fi
+fi
+
 if wanted overlay-file; then # the base stays as it is; what was written is there at the next start
   base=$(scratch base 8M)
   upper=$work/upper
