@@ -22,13 +22,14 @@ binaries() {
 # its output folder is then in $OUT. The status is the job's.
 run_job() {
   [[ ${DIRECT:-} ]] || { "$here/run" "$@"; return; }
-  local job=$1 folder file
+  local job=$1 folder file own_network=
   shift
   folder=$(mktemp -d)
+  [[ $(id -u) != 0 ]] || own_network=1 # its bridges and routes are not this host's
   for file in "$@"; do ln -s "${file#*=}" "$folder/${file%%=*}"; done
   # What APPEND has of the form NAME=VALUE reaches the job's environment here as well.
   # shellcheck disable=SC2086
-  (cd "$folder" && env ${APPEND:-} OUT="$OUT" "$job" < /dev/null)
+  (cd "$folder" && env ${APPEND:-} OUT="$OUT" ${own_network:+unshare --net} "$job" < /dev/null)
   local status=$?
   rm -rf "$folder"
   return "$status"
