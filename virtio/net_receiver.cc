@@ -30,10 +30,10 @@ NetReceiver::NetReceiver(uint16_t pair, Queue& queue, const Shared& shared, uint
       // Not touched, and so not backed by memory, before a packet needs it.
       spill_(std::make_unique_for_overwrite<std::byte[]>(kMaxFrameSize)) {}
 
-NetReceiver::Turn NetReceiver::Run(NetBudget& budget) {
+NetReceiver::Turn NetReceiver::Run(uint16_t& budget) {
   while (true) {
     if (waiting_ == 0) {
-      if (budget.exhausted()) return Turn::kBudget;
+      if (budget == 0) return Turn::kBudget;
       if (const Turn turn = ReadPacket(budget); turn != Turn::kBudget) return turn;
       continue;  // where it was dropped, none waits
     }
@@ -46,7 +46,7 @@ NetReceiver::Turn NetReceiver::Run(NetBudget& budget) {
   }
 }
 
-NetReceiver::Turn NetReceiver::ReadPacket(NetBudget& budget) {
+NetReceiver::Turn NetReceiver::ReadPacket(uint16_t& budget) {
   const uint64_t wanted = mergeable_ ? wanted_ : kNetHeaderSize;
   if (!Gather(wanted)) return Turn::kBroken;
   if (count_ == 0) return Exhausted();
@@ -57,7 +57,7 @@ NetReceiver::Turn NetReceiver::ReadPacket(NetBudget& budget) {
     link_error_ = result.error;
     return Turn::kLinkLost;
   }
-  budget.Take(result.bytes);
+  --budget;
   waiting_ = result.bytes;
   paid_ = false;
   wanted_ = result.bytes > ordinary_packet_ ? kMaxPacketSize : ordinary_packet_;

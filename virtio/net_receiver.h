@@ -10,7 +10,6 @@
 
 #include "virtio/buffers.h"
 #include "virtio/net_backend.h"
-#include "virtio/net_budget.h"
 #include "virtio/net_counters.h"
 #include "virtio/net_header_check.h"
 #include "virtio/net_protocol.h"
@@ -48,8 +47,9 @@ class NetReceiver final {
   // `features`: negotiated. `mtu`: of NetConfig, 0 where it does not say one.
   NetReceiver(uint16_t pair, Queue& queue, const Shared& shared, uint64_t features, uint16_t mtu);
 
-  // Receives as long as it can; takes from `budget`. The caller publishes the queue afterwards.
-  [[nodiscard]] Turn Run(NetBudget& budget);
+  // Receives as long as it can; takes the packets from `budget`. The caller publishes the queue
+  // afterwards.
+  [[nodiscard]] Turn Run(uint16_t& budget);
   // Forgets a packet that waits for buffers or for the gate.
   void DropWaiting() { waiting_ = 0; }
 
@@ -65,7 +65,7 @@ class NetReceiver final {
   void DescribeRoom(uint64_t wanted);
   void DescribeChain(Chain& chain, size_t skip);
   // Reads the next packet; it then waits. kDrained where none did; kBudget: go on.
-  [[nodiscard]] Turn ReadPacket(NetBudget& budget);
+  [[nodiscard]] Turn ReadPacket(uint16_t& budget);
   // Gives the waiting packet to the driver. kBudget: go on.
   [[nodiscard]] Turn Deliver();
   // How many chains the waiting packet takes.

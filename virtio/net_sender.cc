@@ -9,10 +9,10 @@
 
 namespace mayfly::virtio {
 
-NetSender::Turn NetSender::Run(NetBudget& budget) {
+NetSender::Turn NetSender::Run(uint16_t& budget) {
   while (true) {
     if (!waiting_) {
-      if (budget.exhausted()) return Turn::kBudget;
+      if (budget == 0) return Turn::kBudget;
       if (const Turn turn = TakePacket(budget); turn != Turn::kBudget) return turn;
       continue;  // where it was dropped, none waits
     }
@@ -25,7 +25,7 @@ NetSender::Turn NetSender::Run(NetBudget& budget) {
   }
 }
 
-NetSender::Turn NetSender::TakePacket(NetBudget& budget) {
+NetSender::Turn NetSender::TakePacket(uint16_t& budget) {
   const absl::StatusOr<bool> popped = queue_.Pop(chain_);
   if (!popped.ok()) {
     failure_ = absl::StrCat("queue ", NetSendQueue(pair_), ": ", popped.status().message());
@@ -35,7 +35,7 @@ NetSender::Turn NetSender::TakePacket(NetBudget& budget) {
   waiting_ = true;
   paid_ = false;
   const bool good = Examine();
-  budget.Take(frame_bytes_);
+  --budget;
   if (!good) Finish();
   return Turn::kBudget;
 }

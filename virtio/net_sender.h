@@ -13,7 +13,6 @@
 
 #include "virtio/buffers.h"
 #include "virtio/net_backend.h"
-#include "virtio/net_budget.h"
 #include "virtio/net_counters.h"
 #include "virtio/net_filter.h"
 #include "virtio/net_header_check.h"
@@ -51,8 +50,9 @@ class NetSender final {
   NetSender(uint16_t pair, Queue& queue, const Shared& shared)
       : pair_(pair), queue_(queue), shared_(shared) {}
 
-  // Sends as long as it can; takes from `budget`. The caller publishes the queue afterwards.
-  [[nodiscard]] Turn Run(NetBudget& budget);
+  // Sends as long as it can; takes the packets from `budget`. The caller publishes the queue
+  // afterwards.
+  [[nodiscard]] Turn Run(uint16_t& budget);
 
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
@@ -64,7 +64,7 @@ class NetSender final {
   };
 
   // Takes the next packet, which then waits unless it is dropped. kBudget: go on.
-  [[nodiscard]] Turn TakePacket(NetBudget& budget);
+  [[nodiscard]] Turn TakePacket(uint16_t& budget);
   // Copies the packet's begin and decides whether it is sent.
   [[nodiscard]] bool Examine();
   // Sends the packet that waits, or drops it. False: not now.

@@ -76,6 +76,7 @@ NetBackend::Result FakeNet::Send(uint16_t pair, std::span<iovec> packet) {
   std::memcpy(&sent.header, bytes.data(), kNetHeaderSize);
   sent.frame.assign(bytes.begin() + kNetHeaderSize, bytes.end());
   wire_->sent.push_back(std::move(sent));
+  if (wire_->on_send) wire_->on_send();
   return {};
 }
 

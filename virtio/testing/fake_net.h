@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -35,6 +36,8 @@ class FakeNet final : public NetBackend {
     absl::Status queue_pairs_status;
 
     std::deque<FakePacket> to_receive;  // by the guest
+
+    std::function<void()> on_send;  // within Send(), where set
 
     // What was asked of it.
     std::vector<FakePacket> sent;
