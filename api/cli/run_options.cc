@@ -114,9 +114,7 @@ constexpr char kShortOptions[] = "+:h";
       options.kernel = value;
       return NotEmpty("--kernel", value);
     case Option::kMemory: {
-      const auto size = ParseSize(value);
-      if (!size.ok()) return Annotate(size.status(), "--memory");
-      options.memory_bytes = *size;
+      MAYFLY_ASSIGN_OR_RETURN(options.memory, ParseMemoryOption(value));
       return absl::OkStatus();
     }
     case Option::kNet: {

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "api/cli/disk_option.h"
+#include "api/cli/memory_option.h"
 #include "api/cli/net_option.h"
 #include "base/clock.h"
 #include "vmm/machine_config.h"
@@ -25,7 +26,7 @@ struct RunOptions {
   std::vector<DiskOption> disks;
   std::vector<NetOption> nets;
   unsigned cpus = 1;
-  uint64_t memory_bytes = uint64_t{128} << 20;
+  MemoryOption memory;
   Nanoseconds timeout{0};  // none
   vmm::BootProtocol boot_protocol = vmm::BootProtocol::kAuto;
   TimelineReport timeline = TimelineReport::kNone;

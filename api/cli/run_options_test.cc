@@ -31,7 +31,7 @@ TEST(RunOptions, DefaultsAreThoseOfTheHelp) {
   EXPECT_EQ(options.initrd, std::nullopt);
   EXPECT_EQ(options.command_line, "console=ttyS0 reboot=k panic=-1 quiet");
   EXPECT_EQ(options.cpus, 1U);
-  EXPECT_EQ(options.memory_bytes, uint64_t{128} << 20);
+  EXPECT_EQ(options.memory.bytes, uint64_t{128} << 20);
   EXPECT_EQ(options.timeout, Nanoseconds::zero());
   EXPECT_EQ(options.boot_protocol, vmm::BootProtocol::kAuto);
   EXPECT_EQ(options.timeline, TimelineReport::kNone);
@@ -55,7 +55,7 @@ TEST(RunOptions, UnderstandsAll) {
   EXPECT_EQ(options.disks[2].path, "d");
   EXPECT_EQ(options.disks[2].access, vmm::DiskAccess::kReadWrite);
   EXPECT_EQ(options.cpus, 4U);
-  EXPECT_EQ(options.memory_bytes, uint64_t{1} << 30);
+  EXPECT_EQ(options.memory.bytes, uint64_t{1} << 30);
   EXPECT_EQ(options.timeout, std::chrono::milliseconds(500));
   EXPECT_EQ(options.boot_protocol, vmm::BootProtocol::kLinux64);
   EXPECT_EQ(options.timeline, TimelineReport::kTable);

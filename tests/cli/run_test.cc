@@ -73,6 +73,7 @@ TEST_F(RunTest, SeveralCpusAndMoreMemoryThanBelowTheHole) {
   EXPECT_EQ(RunGuest("smp", {"--cpus", "4"}).Run().exit_code, 0);
   EXPECT_EQ(RunGuest("memory_edges", {"--memory", "5G"}).Run().exit_code, 0);
   EXPECT_EQ(RunGuest("memory_edges", {"--memory", "8M"}).Run().exit_code, 0);
+  EXPECT_EQ(RunGuest("memory_edges", {"--memory", "64M,pages=transparent"}).Run().exit_code, 0);
 }
 
 TEST_F(RunTest, SignalsEndTheVm) {
