@@ -38,10 +38,10 @@ def figure_tables(rows: list[dict]) -> None:
     subjects = list(dict.fromkeys(row["subject"] for row in rows))
     for figure, lines in figures.items():
         unit = next(row["unit"] for row in rows if row["case"].endswith(": " + figure))
-        print(f"{figure + ', ' + unit:<34}" + "".join(f"{name:>18}" for name in subjects))
+        print(f"{figure + ', ' + unit:<34}" + "".join(f"{name:>21}" for name in subjects))
         for case, columns in lines.items():
             cells = (f"{columns[name]['p50']:.4g}" if name in columns else "" for name in subjects)
-            print(f"{case:<34}" + "".join(f"{cell:>18}" for cell in cells))
+            print(f"{case:<34}" + "".join(f"{cell:>21}" for cell in cells))
         print()
 
 

@@ -50,10 +50,20 @@ std::vector<GuestSubject> Subjects(const std::string& binaries, const Backing& d
                                    int milliseconds) {
   const std::string kernel = binaries + "/tests/guests/blkbench";
   const std::string words = absl::StrCat("ms=", milliseconds);
-  return {{.name = "mayfly",
-           .argv = {binaries + "/mayfly", "run", "--kernel", kernel, "--disk",
-                    absl::StrCat(disk.path, ToAbsl(disk.mayfly)), "--cmdline", words},
-           .status = 0},
+  const auto mayfly = [&](std::string_view pages) {
+    return std::vector<std::string>{binaries + "/mayfly",
+                                    "run",
+                                    "--kernel",
+                                    kernel,
+                                    "--disk",
+                                    absl::StrCat(disk.path, ToAbsl(disk.mayfly)),
+                                    "--cmdline",
+                                    words,
+                                    "--memory",
+                                    absl::StrCat("128M,pages=", ToAbsl(pages))};
+  };
+  return {{.name = "mayfly", .argv = mayfly("small"), .status = 0},
+          {.name = "mayfly, huge", .argv = mayfly("transparent"), .status = 0},
           {.name = "qemu", .argv = Qemu(kernel, words, disk), .status = kQemuStatus}};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <ranges>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -87,12 +88,13 @@ void GuestBench::Print(std::FILE* out) const {
     for (const double value : series.values) samples.Add(value);
     std::fprintf(out, "%s\n", samples.ToJson(bench_).c_str());
   }
-  for (const Series& other : series_) {
-    const Series& first = *std::ranges::find(series_, other.name, &Series::name);
-    if (first.subject == other.subject) continue;
-    Samples quotients(other.name, absl::StrCat(first.subject, " / ", other.subject), "x");
-    for (size_t i = 0; i < std::min(first.values.size(), other.values.size()); ++i) {
-      if (other.values[i] != 0) quotients.Add(first.values[i] / other.values[i]);
+  for (const Series& series : series_) {
+    const Series& last =
+        *std::ranges::find(series_ | std::views::reverse, series.name, &Series::name);
+    if (series.subject == last.subject) continue;
+    Samples quotients(series.name, absl::StrCat(series.subject, " / ", last.subject), "x");
+    for (size_t i = 0; i < std::min(series.values.size(), last.values.size()); ++i) {
+      if (last.values[i] != 0) quotients.Add(series.values[i] / last.values[i]);
     }
     if (!quotients.empty()) std::fprintf(out, "%s\n", quotients.ToJson(bench_).c_str());
   }

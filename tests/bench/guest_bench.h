@@ -46,8 +46,8 @@ class GuestBench final {
   // a guest that does not come to its end as it should.
   [[nodiscard]] absl::Status Round(std::string_view context,
                                    const std::vector<GuestSubject>& subjects);
-  // JSON lines, as ci/bench describes: for every figure each subject, then the quotients of the
-  // first subject and each other in the same round.
+  // JSON lines, as ci/bench describes: for every figure each subject, then the quotients of each
+  // and the last subject in the same round.
   void Print(std::FILE* out) const;
 
  private:

@@ -29,11 +29,21 @@ constexpr const char* kMac = "02:00:00:00:00:02";
 std::vector<GuestSubject> Subjects(const std::string& binaries, int milliseconds) {
   const std::string kernel = binaries + "/tests/guests/netbench";
   const std::string words = absl::StrCat("ms=", milliseconds);
+  const auto mayfly = [&](std::string_view pages) {
+    return std::vector<std::string>{binaries + "/mayfly",
+                                    "run",
+                                    "--kernel",
+                                    kernel,
+                                    "--net",
+                                    absl::StrCat("tap=", kTap, ",mac=", kMac),
+                                    "--cmdline",
+                                    words,
+                                    "--memory",
+                                    absl::StrCat("128M,pages=", ToAbsl(pages))};
+  };
   return {
-      {.name = "mayfly",
-       .argv = {binaries + "/mayfly", "run", "--kernel", kernel, "--net",
-                absl::StrCat("tap=", kTap, ",mac=", kMac), "--cmdline", words},
-       .status = 0},
+      {.name = "mayfly", .argv = mayfly("small"), .status = 0},
+      {.name = "mayfly, huge", .argv = mayfly("transparent"), .status = 0},
       {.name = "qemu",
        .argv = QemuMicrovm(
            kernel, words,
