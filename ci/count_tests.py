@@ -2,7 +2,8 @@
 """count_tests.py TESTLOGS: prints "passed failed skipped", the cases of the tests that `bazel test` lists on standard input.
 
 TESTLOGS is Bazel's folder of logs. It has those of earlier runs, too, which do not count. Skipped cases are listed on standard
-error, so that none is skipped silently.
+error with what they said, so that none is skipped silently. So are tests that failed outside their cases: a report is written
+before its program ends, and says nothing of a sanitizer that found something after that, nor of a test that was killed.
 """
 import pathlib
 import re
@@ -10,22 +11,55 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 
-RESULT = re.compile(r"//(?P<package>\S*):(?P<name>\S+) .*\b(PASSED|FAILED in|TIMEOUT|FLAKY)\b")
+RESULT = re.compile(r"(?P<label>//(?P<package>\S*):(?P<name>\S+)) .*\b(?P<outcome>PASSED|FAILED in|TIMEOUT|FLAKY)\b")
+GOOD = ("PASSED", "FLAKY")  # FLAKY: failed, then passed
+
+
+def tell(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def why_skipped(case: ElementTree.Element) -> str:
+    """gtest's message is FILE:LINE, then what the test said, on lines of its own."""
+    skipped = case.find("skipped")
+    said = "" if skipped is None else skipped.get("message") or ""
+    return " ".join(re.sub(r"\A\S+:\d+\n", "", said).split()) or "it does not say why"
+
+
+def count_report(report: pathlib.Path, label: str) -> tuple[int, int, int]:
+    passed = failed = skipped = 0
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif case.get("result") == "skipped" or case.find("skipped") is not None:
+            skipped += 1
+            tell(f"skipped: {label}: {case.get('classname')}.{case.get('name')}: {why_skipped(case)}")
+        elif case.get("status") != "notrun":
+            passed += 1
+    return passed, failed, skipped
+
+
+def count_test(folder: pathlib.Path, test: re.Match[str]) -> tuple[int, int, int]:
+    passed = failed = skipped = 0
+    broken = False
+    for report in sorted(folder.joinpath(*test.group("package", "name")).rglob("test.xml")):
+        try:
+            counts = count_report(report, test["label"])
+        except ElementTree.ParseError:
+            broken = True
+            continue
+        passed, failed, skipped = (a + b for a, b in zip((passed, failed, skipped), counts))
+    if failed == 0 and (broken or test["outcome"] not in GOOD):
+        tell(f"failed outside its cases: {test['label']}")
+        failed = 1
+    return passed, failed, skipped
 
 
 def count(folder: pathlib.Path, summary: list[str]) -> tuple[int, int, int]:
     passed = failed = skipped = 0
-    tests = [found for found in map(RESULT.match, summary) if found]
-    for report in sorted(report for test in tests for report in folder.joinpath(*test.group("package", "name")).rglob("test.xml")):
-        for case in ElementTree.parse(report).getroot().iter("testcase"):
-            name = f"{case.get('classname')}.{case.get('name')}"
-            if case.find("failure") is not None or case.find("error") is not None:
-                failed += 1
-            elif case.get("result") == "skipped" or case.find("skipped") is not None:
-                skipped += 1
-                print(f"skipped: {report.parent.relative_to(folder)}: {name}", file=sys.stderr)
-            elif case.get("status") != "notrun":
-                passed += 1
+    for test in filter(None, map(RESULT.match, summary)):
+        counts = count_test(folder, test)
+        passed, failed, skipped = (a + b for a, b in zip((passed, failed, skipped), counts))
     return passed, failed, skipped
 
 

@@ -6,6 +6,7 @@ a line ending in a backslash goes on in the next. Other lines there are output, 
 A block marked with a file name, such as ```cpp file=greeter/greeter.cc, is written to that file, when its turn comes.
 A block ```console no-run is left alone (what needs another machine, or never ends); it is counted aloud.
 A command must end with status 0; one that is meant to end otherwise says so: `$ command || test $? = 7`.
+Ends with status 0, 1 where a command failed, or 77 where there is nothing to run.
 """
 import pathlib
 import re
@@ -16,6 +17,7 @@ import sys
 FENCE = re.compile(r"^```(?P<language>\w*)(?P<flags>[^\n]*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"\bfile=(\S+)")
 TIMEOUT_SECONDS = 600
+NOTHING_TO_RUN = 77  # what test programs use for "skipped"
 
 
 def commands(body: str) -> list[str]:
@@ -49,7 +51,8 @@ def main() -> int:
     if left:
         print(f"{page}: {left} commands are for reading only")
     if not script:
-        return 0
+        print(f"-- {page}: nothing to run")
+        return NOTHING_TO_RUN
     # -x shows each command before its output: a failure is found at once.
     done = subprocess.run(
         ["bash", "-euxo", "pipefail", "-c", "\n".join(script)],
@@ -59,7 +62,7 @@ def main() -> int:
     print(f"{page}: {len(script)} commands, status {done.returncode}")
     if done.returncode:
         print(done.stdout)
-    return done.returncode
+    return 1 if done.returncode else 0
 
 
 if __name__ == "__main__":
