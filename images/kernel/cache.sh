@@ -6,6 +6,7 @@
 set -euo pipefail
 shopt -s inherit_errexit
 export LC_ALL=C
+PATH=$PATH:/usr/sbin:/sbin # modprobe, debugfs, ...: Debian gives them to root only
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mayfly
 
 die() { echo "${0##*/}: $*" >&2; exit 1; }
@@ -14,7 +15,7 @@ die() { echo "${0##*/}: $*" >&2; exit 1; }
 need() {
   local command
   for command in "$@"; do
-    PATH=$PATH:/usr/sbin:/sbin type -P "$command" >/dev/null || die "needs the command '$command': run ci/deps, which installs it"
+    type -P "$command" >/dev/null || die "needs the command '$command': run ci/deps, which installs it"
   done
 }
 

@@ -26,7 +26,7 @@ run_job() {
   shift
   folder=$(mktemp -d)
   [[ $(id -u) != 0 ]] || own_network=1 # its bridges and routes are not this host's
-  for file in "$@"; do ln -s "${file#*=}" "$folder/${file%%=*}"; done
+  for file in "$@"; do ln -s "$(realpath -s "${file#*=}")" "$folder/${file%%=*}"; done
   # What APPEND has of the form NAME=VALUE reaches the job's environment here as well.
   # shellcheck disable=SC2086
   (cd "$folder" && env ${APPEND:-} OUT="$OUT" ${own_network:+unshare --net} "$job" < /dev/null)

@@ -12,9 +12,16 @@ debian=(--kernel debian.vmlinuz --initrd initrd-debian --memory 256M)
 tools=(--kernel debian.vmlinuz --initrd initrd-debian --memory 512M --disk tools,ro
   --cmdline "$kernel_options mayfly.root=/dev/vda")
 
-wanted() { # wanted NAME: is this case to be run? Asked once for each.
+wanted() { # wanted NAME: is this case to be run? Asked once for each; its log begins here.
   # shellcheck disable=SC2053  # a pattern
-  [[ $1 == ${ONLY:-*} ]] && ((named++ % ${PARTS:-1} == ${PART:-0})) && ((mine++ >= ${SKIP:-0}))
+  [[ $1 == ${ONLY:-*} ]] && ((named++ % ${PARTS:-1} == ${PART:-0})) && ((mine++ >= ${SKIP:-0})) && : > "$out/$1.log"
+}
+
+wanted_of_root() { # wanted_of_root NAME: the same, for a case that only root can run: skipped, aloud, by others
+  wanted "$1" || return
+  [[ $(id -u) != 0 ]] || return 0
+  echo "skip $1: needs root"
+  return 1
 }
 
 verdict() { # verdict NAME [WHY]

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Linux guests under Mayfly, one case after the other: `ok NAME`, or `FAIL NAME: WHY` with the end of what was printed. Runs
-# in L1 of the testbed, or on a host whose KVM runs Linux. What each case printed is left in $OUT/NAME.log.
+# Linux guests under Mayfly, one case after the other: `ok NAME`, `skip NAME: WHY`, or `FAIL NAME: WHY` with the end of what was
+# printed; at the end `# N cases`, how many verdicts there must be. Runs in L1 of the testbed, or on a host whose KVM runs Linux.
+# What each case printed is left in $OUT/NAME.log.
 # Environment: ONLY=GLOB runs the cases of these names; PART=K PARTS=N each N-th of them, from the K-th on; SKIP=N not the
 # first N of those; SOAK=1 adds the boots in a row.
 set -u
@@ -8,7 +9,7 @@ out=${OUT:-/out}
 PATH=$PATH:/usr/sbin:/sbin # e2fsck, debugfs
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-. ./case.sh
+. ./case.sh || exit 2
 
 exec < /dev/null
 
@@ -141,15 +142,14 @@ expect disks-several 0 '^2048 0 disk 1$' '^4096 1 disk 2$' '^10240 0 disk 5$' '^
   "${disks[@]}" -- sh -c 'for d in a b c d e f; do cd /sys/block/vd$d; echo $(cat size ro) $(head -n 1 /dev/vd$d); done'
 expect disk-read-only 1 'Read-only|not permitted' :: "${minimal[@]}" --disk letter,ro -- sh -c 'echo x > /dev/vda'
 
-. ./block_cases.sh
-. ./net_cases.sh
+. ./block_cases.sh || exit 2
+. ./net_cases.sh || exit 2
 
 # --- Many boots in a row, each of which must be good.
 soak() { # soak NAME COUNT ARGUMENT...
   local name=$1 count=$2 i
   shift 2
   wanted "$name" || return 0
-  : > "$out/$name.log"
   for ((i = 1; i <= count; ++i)); do
     mayfly_run "$name" "$@" -- sh -c 'exit 42'
     [[ $? = 42 ]] || { verdict "$name" "boot $i of $count failed"; return; }
@@ -162,4 +162,5 @@ if [[ ${SOAK:-} ]]; then
   soak soak-debian-20 20 "${debian[@]}" --cpus 2
 fi
 
+echo "# $mine cases"
 [[ $failed = 0 ]]

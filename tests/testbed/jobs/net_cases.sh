@@ -1,11 +1,7 @@
 # Sourced by cases.sh: the network, over taps and passt. Needs root for the taps, and a network namespace that is nobody
 # else's: L1's, or the one that a run on this host is given.
 
-if [[ $(id -u) != 0 ]]; then
-  echo "# the cases net-* are skipped: they need root"
-  return 0
-fi
-ip link set lo up
+[[ $(id -u) != 0 ]] || ip link set lo up
 
 readonly host_address=10.77.0.1
 readonly guest_address=10.77.0.2
@@ -36,7 +32,7 @@ network_down() {
   ip link delete tap1
 }
 
-if wanted net-lease; then # DHCP, ping, DNS
+if wanted_of_root net-lease; then # DHCP, ping, DNS
   network_up 1500
   mayfly_run net-lease "${tools[@]}" --net tap=tap0 -- sh -c "set -e; $get_lease; ip -4 -o address show eth0
     ping -c 3 $host_address; nslookup -type=a house $host_address"
@@ -51,7 +47,7 @@ if wanted net-lease; then # DHCP, ping, DNS
   fi
 fi
 
-if wanted net-streams; then # TCP both ways, with every offload and with none
+if wanted_of_root net-streams; then # TCP both ways, with every offload and with none
   network_up 1500
   mayfly_run net-streams "${tools[@]}" --cpus 2 --net tap=tap0 -- sh -c "set -e; $get_lease
     for how in on off; do
@@ -70,7 +66,7 @@ if wanted net-streams; then # TCP both ways, with every offload and with none
   fi
 fi
 
-if wanted net-jumbo; then
+if wanted_of_root net-jumbo; then
   network_up 9000
   mayfly_run net-jumbo "${tools[@]}" --net tap=tap0,mtu=9000 -- sh -c "set -e; $get_lease
     [ \$(cat /sys/class/net/eth0/mtu) = 9000 ]; ping -c 2 -s 8900 $host_address"
@@ -79,8 +75,9 @@ if wanted net-jumbo; then
   if [[ $got = 0 ]]; then verdict net-jumbo; else verdict net-jumbo "status $got instead of 0"; fi
 fi
 
-if wanted net-neighbours; then # two VMs on one bridge
+if wanted_of_root net-neighbours; then # two VMs on one bridge
   network_up 1500
+  : > "$out/net-neighbours-1.log"
   mayfly_run net-neighbours-1 "${tools[@]}" --net tap=tap0 \
     -- sh -c 'ip link set eth0 up; ip address add 10.77.0.21/24 dev eth0; nc -l -p 77; echo served' &
   first=$!
@@ -98,7 +95,7 @@ if wanted net-neighbours; then # two VMs on one bridge
   fi
 fi
 
-if wanted net-user; then # passt: a download, and a forwarded port
+if wanted_of_root net-user; then # passt: a download, and a forwarded port
   # passt gives its guest the address of the interface with the default route; what it downloads is at another one.
   ip link add outside type bridge
   ip address add 10.78.0.1/24 dev outside
