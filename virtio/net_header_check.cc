@@ -1,5 +1,7 @@
 #include "virtio/net_header_check.h"
 
+#include <algorithm>
+
 namespace mayfly::virtio {
 namespace {
 
@@ -144,6 +146,7 @@ NetHeaderCheck::Fault NetHeaderCheck::CheckSegmentation(NetHeader& header,
   if (segment == 0 || (udp ? payload > segment * kMaxUdpSegments : segment < kMinTcpSegment)) {
     return Fault::kSegmentation;
   }
+  if (headers + std::min(payload, segment) > max_frame_) return Fault::kTooLong;
   if (payload <= segment) {
     ClearSegmentation(header);
   } else {

@@ -132,6 +132,26 @@ TEST_F(NetHeaderCheckTest, MtuBindsWhatIsNotCut) {
   EXPECT_EQ(Check(std::vector<std::byte>(kMtu + 23), kEverything, kMtu), Fault::kNone);
   header_ = Tso4();
   EXPECT_EQ(Check(Tcp4(), features, kMtu), Fault::kNone);
+  // Nor what is said to be cut and is not.
+  header_ = Segments(NetGso::kTcp4, kIp4Transport, 16, 0xffff);
+  EXPECT_EQ(Check(Tcp4(60000), features, kMtu), Fault::kTooLong);
+  header_ = Segments(NetGso::kTcp4, kIp4Transport, 16, 0xffff);
+  EXPECT_EQ(Check(Tcp4(kMtu + 22), features, kMtu), Fault::kNone);
+}
+
+TEST_F(NetHeaderCheckTest, MtuBindsSegments) {
+  constexpr uint16_t kMtu = 1500;
+  const uint64_t features = kEverything | kNetFeatureMtu;
+  // As much as behind two tags.
+  const uint16_t most = kMtu + 22 - kIp4Transport - kTcpHeaderSize;
+  header_ = Segments(NetGso::kTcp4, kIp4Transport, 16, most);
+  EXPECT_EQ(Check(Tcp4(60000), features, kMtu), Fault::kNone);
+  header_ = Segments(NetGso::kTcp4, kIp4Transport, 16, most + 1);
+  EXPECT_EQ(Check(Tcp4(60000), features, kMtu), Fault::kTooLong);
+  header_ = Segments(NetGso::kUdp, kIp4Transport, 6, kMtu);
+  EXPECT_EQ(Check(Udp4(60000), features, kMtu), Fault::kTooLong);
+  header_ = Segments(NetGso::kUdp, kIp4Transport, 6, kMtu);
+  EXPECT_EQ(Check(Udp4(60000), kEverything, kMtu), Fault::kNone);
 }
 
 TEST_F(NetHeaderCheckTest, ChecksumNeedsItsFeature) {
