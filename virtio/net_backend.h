@@ -59,7 +59,8 @@ class NetBackend {
   // queue pair is in use. Errors: what the host refused; nothing then comes or goes.
   [[nodiscard]] virtual absl::Status Start(uint64_t features, NetBackendEvents& events) = 0;
   // Queue pairs in use from now on, from 1 to max_queue_pairs(): packets are received on these
-  // only, and not paused on those that come new.
+  // only, and not paused on those that come new. Errors: what the host refused; those that are in
+  // use now and were before still receive.
   [[nodiscard]] virtual absl::Status SetQueuePairs(uint16_t pairs) = 0;
   // The guest offloads in use from now on: bits of kNetGuestOffloads.
   [[nodiscard]] virtual absl::Status SetGuestOffloads(uint64_t offloads) = 0;

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <limits>
 #include <optional>
@@ -128,6 +129,7 @@ TapBackend::TapBackend(Passkey, std::vector<OwnedFd> queues, EventLoop& io,
 
 absl::Status TapBackend::Start(uint64_t features, NetBackendEvents& events) {
   events_ = &events;
+  used_pairs_ = 0;
   absl::Status status = SetGuestOffloads(features);
   if (status.ok()) status = SetQueuePairs(1);
   if (!status.ok()) Stop();
@@ -147,15 +149,18 @@ absl::Status TapBackend::Attach(TapQueue& queue, int ifreq_flag) {
 }
 
 absl::Status TapBackend::SetQueuePairs(uint16_t pairs) {
+  const uint16_t before = std::exchange(used_pairs_, std::min(used_pairs_, pairs));
+  // First of all: a detached queue is nothing but an error to epoll.
+  for (uint16_t pair = pairs; pair < queue_pairs_; ++pair) PauseReceiving(pair);
   for (uint16_t pair = 0; pair < queue_pairs_; ++pair) {
-    if (pair < pairs) {
-      MAYFLY_RETURN_IF_ERROR(Attach(queues_[pair], IFF_ATTACH_QUEUE));
-      MAYFLY_RETURN_IF_ERROR(ResumeReceiving(pair));
-    } else {
-      PauseReceiving(pair);  // a detached queue is nothing but an error to epoll
-      MAYFLY_RETURN_IF_ERROR(Attach(queues_[pair], IFF_DETACH_QUEUE));
-    }
+    MAYFLY_RETURN_IF_ERROR(
+        Attach(queues_[pair], pair < pairs ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE));
   }
+  // Of those in use already, some may be paused, and remain so.
+  for (uint16_t pair = before; pair < pairs; ++pair) {
+    MAYFLY_RETURN_IF_ERROR(ResumeReceiving(pair));
+  }
+  used_pairs_ = pairs;
   return absl::OkStatus();
 }
 

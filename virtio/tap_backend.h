@@ -60,6 +60,7 @@ class TapBackend final : public NetBackend {
   const uint16_t queue_pairs_;
   const uint64_t offload_features_;
   std::vector<TapQueue> queues_;
+  uint16_t used_pairs_ = 0;
   NetBackendEvents* events_ = nullptr;  // from Start() to Stop()
 };
 

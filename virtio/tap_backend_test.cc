@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/event_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "virtio/tap_device.h"
@@ -35,6 +36,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 // For experiments (IEEE 802); the host sends nothing with it by itself.
@@ -96,9 +98,34 @@ class TapBackendTest : public ::testing::Test {
   }
 
   void Make(uint16_t queue_pairs) {
-    backend_ = TapBackend::Create(OpenTap("mayfly0", queue_pairs).value(), *io_).value();
+    std::vector<OwnedFd> queues = OpenTap("mayfly0", queue_pairs).value();
+    for (const OwnedFd& queue : queues) copies_.emplace_back(dup(queue.get()));
+    backend_ = TapBackend::Create(std::move(queues), *io_).value();
     BringUp();
     BindCable();
+  }
+  // Attaches or detaches a queue behind the backend's back.
+  void SetQueue(uint16_t pair, int16_t ifreq_flag) const {
+    ifreq request{};
+    request.ifr_flags = ifreq_flag;
+    ASSERT_EQ(ioctl(copies_[pair].get(), TUNSETQUEUE, &request), 0) << std::strerror(errno);
+  }
+  // One frame of each of kFlows flows: the kernel chooses a queue for each.
+  void HostSendsFlows() const {
+    for (int flow = 0; flow < kFlows; ++flow) {
+      auto frame = Frame(100);
+      frame[11] = static_cast<std::byte>(flow);
+      HostSends(frame);
+    }
+  }
+  // Runs the loop until what was readable has been told of.
+  void RunOnce() const {
+    // Ready later than the tap would be.
+    const EventFd end = EventFd::Create().value();
+    ASSERT_TRUE(io_->Watch(end.fd(), [this] { io_->Stop(); }).ok());
+    end.Signal();
+    io_->Run();
+    io_->Unwatch(end.fd());
   }
   void BringUp() const {
     ifreq request{};
@@ -178,8 +205,10 @@ class TapBackendTest : public ::testing::Test {
 
   static constexpr std::string_view kName = "mayfly0";
   static constexpr size_t kShortHeader = 10;  // without num_buffers
+  static constexpr int kFlows = 32;
   std::unique_ptr<EventLoop> io_;
   std::unique_ptr<TapBackend> backend_;
+  std::vector<OwnedFd> copies_;  // of the queues
   OwnedFd cable_;
   mutable int index_ = 0;
   CountingEvents events_;
@@ -276,30 +305,70 @@ TEST_F(TapBackendTest, QueuesInUseTakePackets) {
   Make(3);
   EXPECT_EQ(backend_->max_queue_pairs(), 3);
   ASSERT_TRUE(backend_->Start(0, events_).ok());
-  constexpr int kFlows = 32;
-  const auto send_flows = [&] {
-    for (int flow = 0; flow < kFlows; ++flow) {
-      auto frame = Frame(100);
-      frame[11] = static_cast<std::byte>(flow);
-      HostSends(frame);
-    }
-  };
   const auto count = [&](uint16_t pair) {
     int packets = 0;
     for (NetHeader header; !Receive(&header, pair).empty();) ++packets;
     return packets;
   };
   // Only one is at first: it gets every flow.
-  send_flows();
+  HostSendsFlows();
   EXPECT_EQ(count(0), kFlows);
   ASSERT_TRUE(backend_->SetQueuePairs(3).ok());
-  send_flows();
+  HostSendsFlows();
   EXPECT_EQ(count(0) + count(1) + count(2), kFlows);
   EXPECT_EQ(Send({}, Frame(60), 2), 0);
   backend_->Stop();
   ASSERT_TRUE(backend_->Start(0, events_).ok());
-  send_flows();
+  HostSendsFlows();
   EXPECT_EQ(count(0), kFlows);
+}
+
+// A guest can ask for as many as it has, again and again.
+TEST_F(TapBackendTest, PausedQueuesInUseStayPaused) {
+  Make(1);
+  ASSERT_TRUE(backend_->Start(0, events_).ok());
+  backend_->PauseReceiving(0);
+  ASSERT_TRUE(backend_->SetQueuePairs(1).ok());
+  HostSends(Frame(100));
+  RunOnce();
+  EXPECT_THAT(events_.readable, IsEmpty());
+}
+
+TEST_F(TapBackendTest, QueuesThatComeNewAreNotPaused) {
+  Make(2);
+  ASSERT_TRUE(backend_->Start(0, events_).ok());
+  ASSERT_TRUE(backend_->SetQueuePairs(2).ok());
+  backend_->PauseReceiving(0);
+  backend_->PauseReceiving(1);
+  ASSERT_TRUE(backend_->SetQueuePairs(1).ok());
+  ASSERT_TRUE(backend_->SetQueuePairs(2).ok());
+  events_.on_readable = [&] { backend_->PauseReceiving(1); };
+  HostSendsFlows();
+  RunOnce();
+  EXPECT_THAT(events_.readable, ElementsAre(1));
+}
+
+TEST_F(TapBackendTest, QueuesThatCouldNotBeHadAreNotWatched) {
+  Make(3);
+  ASSERT_TRUE(backend_->Start(0, events_).ok());
+  backend_->PauseReceiving(0);
+  SetQueue(2, IFF_ATTACH_QUEUE);  // which the host now refuses
+  EXPECT_FALSE(backend_->SetQueuePairs(3).ok());
+  HostSendsFlows();
+  RunOnce();
+  EXPECT_THAT(events_.readable, IsEmpty());
+}
+
+TEST_F(TapBackendTest, QueuesThatCouldNotBeGivenUpAreNotWatched) {
+  Make(3);
+  ASSERT_TRUE(backend_->Start(0, events_).ok());
+  ASSERT_TRUE(backend_->SetQueuePairs(3).ok());
+  backend_->PauseReceiving(0);
+  SetQueue(1, IFF_DETACH_QUEUE);
+  EXPECT_FALSE(backend_->SetQueuePairs(1).ok());
+  HostSendsFlows();
+  RunOnce();
+  EXPECT_THAT(events_.readable, IsEmpty());
 }
 
 TEST_F(TapBackendTest, OffloadsCanBeTurnedOnAndOff) {
