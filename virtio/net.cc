@@ -17,8 +17,6 @@ namespace {
 // at the speed of memory, 4 ms. Telling the driver of each part of it costs more interrupts and
 // halts than the work side by side gains, and so do turns that end sooner (ci/bench net).
 constexpr uint16_t kTurn = Net::kQueueSize;
-// A driver has one at a time; each can cost the host a system call that locks its network devices.
-constexpr uint16_t kCommandsPerTurn = 8;
 
 // Where the control queue is for a driver that did not negotiate multiqueue (5.1.2).
 constexpr uint16_t kControlQueueOfOnePair = 2;
@@ -137,7 +135,10 @@ void Net::OnKick(uint16_t queue) {
 }
 
 void Net::OnReadable(uint16_t pair) {
-  if (running_ && pair < used_pairs_ && pairs_[pair].receiving == State::kReady) Receive(pair);
+  if (!running_) return;
+  if (pair < used_pairs_ && pairs_[pair].receiving == State::kReady) return Receive(pair);
+  // Left alone, it would come again at once.
+  backend_->PauseReceiving(pair);
 }
 
 void Net::OnWritable(uint16_t pair) {
@@ -230,29 +231,25 @@ void Net::OnReceiveGate() {
   }
 }
 
+// One in a turn, as a driver has one at a time: each can cost the host system calls that lock its
+// network devices.
 void Net::ServeCommands(uint16_t queue) {
   Queue& ring = queues_[queue];
-  do {
-    ring.DisableNotifications();
-    for (uint16_t left = kCommandsPerTurn;; --left) {
-      if (left == 0) {
-        Publish(ring);
-        return host_->KickAgain(queue);
-      }
-      const absl::StatusOr<bool> popped = ring.Pop(command_);
-      if (!popped.ok()) {
-        return Fail(absl::StrCat("queue ", queue, ": ", popped.status().message()));
-      }
-      if (!*popped) break;
-      if (command_.writable.size() == 0) {
-        return Fail("a command in the control queue has no room for its answer");
-      }
-      const NetControlAck ack = Execute(command_.readable);
-      ring.Push(command_.head, static_cast<uint32_t>(
-                                   command_.writable.PutFront(std::as_bytes(std::span(&ack, 1)))));
+  ring.DisableNotifications();
+  const absl::StatusOr<bool> popped = ring.Pop(command_);
+  if (!popped.ok()) {
+    return Fail(absl::StrCat("queue ", queue, ": ", popped.status().message()));
+  }
+  if (*popped) {
+    if (command_.writable.size() == 0) {
+      return Fail("a command in the control queue has no room for its answer");
     }
+    const NetControlAck ack = Execute(command_.readable);
+    ring.Push(command_.head,
+              static_cast<uint32_t>(command_.writable.PutFront(std::as_bytes(std::span(&ack, 1)))));
     Publish(ring);
-  } while (!ring.EnableNotifications());
+  }
+  if (!ring.EnableNotifications()) host_->KickAgain(queue);
 }
 
 NetControlAck Net::Execute(Buffers& command) {
@@ -275,7 +272,11 @@ absl::Status Net::UsePairs(uint16_t pairs) {
           absl::StrCat("it wants ", pairs, " queue pairs and has not set up queue ", queue));
     }
   }
-  MAYFLY_RETURN_IF_ERROR(backend_->SetQueuePairs(pairs));
+  if (const absl::Status set = backend_->SetQueuePairs(pairs); !set.ok()) {
+    // Part of it may be done. Where this fails too, what nobody uses is at least not watched.
+    backend_->SetQueuePairs(used_pairs_).IgnoreError();
+    return set;
+  }
   const uint16_t before = std::exchange(used_pairs_, pairs);
   AddPairs(pairs);
   // 5.1.6.5.5.2: nothing more is put in the queues of the others.

@@ -634,6 +634,21 @@ TEST_F(NetTest, CommandWithoutRoomForAnAnswerFailsTheDevice) {
   EXPECT_THAT(host_.failures, ElementsAre(HasSubstr("no room for its answer")));
 }
 
+TEST_F(NetTest, CommandsHaveTheirTurnOneByOne) {
+  Make();
+  ASSERT_TRUE(memory_.Write(kCommand, std::as_bytes(std::span("\x05\x00\0\0\0\0\0\0\0"))).ok());
+  for (uint16_t i = 0; i < 3; ++i) rings_[2].Offer(2 * i, {{kCommand, 10}, {kAnswer, 1, true}});
+  net_->OnKick(2);
+  EXPECT_EQ(rings_[2].used_index(), 1);
+  EXPECT_THAT(host_.kicked_again, ElementsAre(2));
+  net_->OnKick(2);
+  net_->OnKick(2);
+  EXPECT_EQ(rings_[2].used_index(), 3);
+  EXPECT_THAT(host_.kicked_again, ElementsAre(2, 2));
+  net_->OnKick(2);
+  EXPECT_THAT(host_.kicked_again, SizeIs(2));
+}
+
 TEST_F(NetTest, ControlQueueIsTheThirdWithoutMultiqueue) {
   wire_->max_queue_pairs = 4;
   Make();  // accepts all but multiqueue
@@ -723,6 +738,21 @@ TEST_F(NetPairsTest, HostThatRefusesIsAnError) {
   Add(1, 60);
   wire_->Poll();
   EXPECT_THAT(wire_->to_receive, SizeIs(1));
+  // What was done of it is undone.
+  EXPECT_THAT(wire_->queue_pairs_wanted, ElementsAre(3, 1));
+}
+
+TEST_F(NetPairsTest, WhatIsNotWaitedForIsPaused) {
+  wire_->events->OnReadable(2);  // not in use
+  EXPECT_TRUE(wire_->paused[2]);
+  Add(0, 60);
+  wire_->Poll();  // no buffers
+  wire_->paused[0] = false;
+  wire_->events->OnReadable(0);
+  EXPECT_TRUE(wire_->paused[0]);
+  EXPECT_EQ(wire_->reads, 0U);
+  ASSERT_EQ(SetPairs(3), NetControlAck::kOk);
+  EXPECT_FALSE(wire_->paused[2]);
 }
 
 using NetLimitsTest = NetTest;

@@ -52,6 +52,7 @@ absl::Status FakeNet::Start(uint64_t features, NetBackendEvents& events) {
 }
 
 absl::Status FakeNet::SetQueuePairs(uint16_t pairs) {
+  wire_->queue_pairs_wanted.push_back(pairs);
   if (!wire_->queue_pairs_status.ok()) return wire_->queue_pairs_status;
   for (uint16_t pair = wire_->queue_pairs; pair < pairs; ++pair) wire_->paused[pair] = false;
   wire_->queue_pairs = pairs;

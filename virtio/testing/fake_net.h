@@ -45,9 +45,10 @@ class FakeNet final : public NetBackend {
     uint64_t features = 0;
     uint64_t guest_offloads = 0;
     uint16_t queue_pairs = 0;
-    std::vector<bool> paused;  // for each pair
-    unsigned reads = 0;        // calls of Receive()
-    size_t most_pieces = 0;    // that a call of Receive() had
+    std::vector<uint16_t> queue_pairs_wanted;  // in each call of SetQueuePairs()
+    std::vector<bool> paused;                  // for each pair
+    unsigned reads = 0;                        // calls of Receive()
+    size_t most_pieces = 0;                    // that a call of Receive() had
     bool closed = false;
 
     // Calls OnReadable() as an event loop would: until nothing is there, or it is asked to stop.
