@@ -70,10 +70,8 @@ void Block::OnKick(uint16_t queue) {
     const Batch batch = ServeBatch(queue, turn);
     backend_->Commit();
     PublishAll();
-    if (batch == Batch::kFull) {
-      full_ = true;
-      ServeFull();  // perhaps the backend is done with it already
-    }
+    if (batch == Batch::kFull) full_ = true;
+    ServeFull();  // perhaps the backend is done with it already, also with what filled it before
     if (batch != Batch::kServed) return;
     if (turn.over()) {
       host_->KickAgain(queue);
@@ -93,13 +91,14 @@ Block::Batch Block::ServeBatch(uint16_t queue, Turn& turn) {
     if (pending == nullptr) return failed_ ? Batch::kBroken : Batch::kServed;
     const Batch batch = Start(*pending);
     if (batch != Batch::kServed) return batch;
-    turn.Take(pending->moved_bytes());
+    turn.Take(pending->cost());
   }
   return Batch::kServed;
 }
 
 void Block::ServeFull() {
-  if (in_flight_bytes_ >= kMaxInFlightBytes || !std::exchange(full_, false)) return;
+  if (failed_ || in_flight_bytes_ >= kMaxInFlightBytes || !std::exchange(full_, false)) return;
+  if (!held_.empty()) gate_->Yield();
   for (uint16_t queue = 0; queue < queues_.size(); ++queue) host_->KickAgain(queue);
 }
 
@@ -152,13 +151,17 @@ Block::Batch Block::Start(Pending& pending) {
 void Block::Perform(Pending& pending) {
   // Complete, the last part ends `pending`, perhaps before Submit() returns.
   const std::span<BlockJob::Part> parts = pending.parts();
-  in_flight_bytes_ += pending.moved_bytes();
+  in_flight_bytes_ += pending.cost();
   for (BlockJob::Part& part : parts) backend_->Submit(part, *this);
 }
 
 void Block::ServeHeld() {
   if (failed_) return;
   for (size_t turns = held_.size(); turns != 0; --turns) {
+    if (in_flight_bytes_ >= kMaxInFlightBytes) {
+      full_ = true;
+      return;
+    }
     Pending& pending = *held_.front();
     if (!gate_->Admit(pending.moved_bytes())) return;
     held_.pop_front();
@@ -174,7 +177,7 @@ void Block::OnCompleted(BlockRequest& request, int error) {
   auto& pending = static_cast<Pending&>(*static_cast<BlockJob::Part&>(request).job);
   if (error != 0) ReportFailure(request, error);
   if (!pending.FinishPart(error)) return;
-  in_flight_bytes_ -= pending.moved_bytes();
+  in_flight_bytes_ -= pending.cost();
   if (pending.error() != 0) {
     Finish(pending, BlockStatus::kIoError, 0);
   } else {

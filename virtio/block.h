@@ -42,11 +42,12 @@ class Block final : public Device, private BlockCompletion {
   // Entries of a queue: requests of one descriptor each (indirect) that can be in flight.
   static constexpr uint16_t kQueueSize = 256;
   static constexpr uint16_t kMaxQueues = 64;
-  // What a queue may move before others of the io thread have their turn: some milliseconds of
-  // copying.
+  // What a queue's requests may cost (BlockJob::cost()) before others of the io thread have their
+  // turn: some milliseconds of copying.
   static constexpr uint64_t kTurnBytes = uint64_t{16} << 20;
-  // What a backend is given at a time, but for one request more: a reset waits for all of it.
-  static constexpr uint64_t kMaxInFlightBytes = uint64_t{64} << 20;
+  // What a backend is given at a time, but for one request more, which costs no more than this: a
+  // reset waits for all of it.
+  static constexpr uint64_t kMaxInFlightBytes = BlockJob::kMaxTransferBytes;
 
   struct Options {
     std::string serial;   // what GET_ID returns, cut to kBlockIdSize bytes
@@ -91,9 +92,9 @@ class Block final : public Device, private BlockCompletion {
     uint64_t bytes = kTurnBytes;
 
     [[nodiscard]] bool over() const { return requests == 0 || bytes == 0; }
-    void Take(uint64_t request_bytes) {
+    void Take(uint64_t cost) {
       --requests;
-      bytes -= request_bytes < bytes ? request_bytes : bytes;
+      bytes -= cost < bytes ? cost : bytes;
     }
   };
 
@@ -138,8 +139,8 @@ class Block final : public Device, private BlockCompletion {
   bool failure_reported_ = false;
   // Those that a limit refused, at most one of a queue, in the order in which they go on.
   std::deque<Pending*> held_;
-  uint64_t in_flight_bytes_ = 0;  // that the backend moves
-  bool full_ = false;             // a queue was left because of them
+  uint64_t in_flight_bytes_ = 0;  // the cost of what the backend has
+  bool full_ = false;             // a queue, or who was held, was left because of it
 
   // Grows to the most requests that were ever in flight at once, which the queues bound; addresses
   // stay.

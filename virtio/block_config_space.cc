@@ -22,11 +22,11 @@ BlockConfig Describe(const BlockBackend& backend, uint16_t queues, uint16_t queu
   config.queues = queues;
   if (backend.discard_granularity() != 0) {
     config.max_discard_sectors = BlockConfigSpace::kMaxDiscardSectors;
-    config.max_discard_segments = BlockConfigSpace::kMaxSegments;
+    config.max_discard_segments = BlockConfigSpace::kMaxDiscardSegments;
     config.discard_sector_alignment =
         static_cast<uint32_t>(backend.discard_granularity() / kSectorSize);
     config.max_write_zeroes_sectors = BlockConfigSpace::kMaxZeroSectors;
-    config.max_write_zeroes_segments = BlockConfigSpace::kMaxSegments;
+    config.max_write_zeroes_segments = BlockConfigSpace::kMaxZeroSegments;
     config.write_zeroes_may_unmap = 1;
   }
   return config;

@@ -17,9 +17,10 @@ namespace mayfly::virtio {
 class BlockConfigSpace final {
  public:
   // What a driver may put into one discard or write-zeroes request: many segments, so that a file
-  // system can trim in few requests; and of zeroes fewer, as storage that cannot make zeroes by
-  // itself has them written.
-  static constexpr uint32_t kMaxSegments = 64;
+  // system can trim in few requests; and of zeroes one (Linux sends no more), and less, as storage
+  // that cannot make zeroes by itself has them written.
+  static constexpr uint32_t kMaxDiscardSegments = 64;
+  static constexpr uint32_t kMaxZeroSegments = 1;
   static constexpr uint32_t kMaxDiscardSectors = uint32_t{2} << 21;  // 2 GiB
   static constexpr uint32_t kMaxZeroSectors = uint32_t{32} << 11;    // 32 MiB
 

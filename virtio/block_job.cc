@@ -5,10 +5,17 @@
 
 namespace mayfly::virtio {
 
+static_assert(BlockConfigSpace::kMaxDiscardSegments * BlockJob::kDiscardCost <=
+              BlockJob::kMaxTransferBytes);
+static_assert(BlockConfigSpace::kMaxZeroSegments * BlockConfigSpace::kMaxZeroSectors *
+                  kSectorSize <=
+              BlockJob::kMaxTransferBytes);
+
 bool BlockJob::TakeFraming() {
   parts_.clear();
   unfinished_ = 0;
   moved_bytes_ = 0;
+  cost_ = 0;
   error_ = 0;
   BlockRequestHeader header;
   status_ = chain_.writable.TakeLastByte();
@@ -54,7 +61,8 @@ BlockStatus BlockJob::PlanTransfer(BlockOperation operation, const Terms& terms)
   Buffers& data = read ? chain_.writable : chain_.readable;
   const auto offset = CheckedMul(sector_, kSectorSize);
   if ((!read && terms.access == BlockAccess::kReadOnly) || data.size() % kSectorSize != 0 ||
-      !offset || !RangeWithin(*offset, data.size(), terms.capacity)) {
+      data.size() > kMaxTransferBytes || !offset ||
+      !RangeWithin(*offset, data.size(), terms.capacity)) {
     return BlockStatus::kIoError;
   }
   if (data.size() == 0) return BlockStatus::kOk;
@@ -62,6 +70,7 @@ BlockStatus BlockJob::PlanTransfer(BlockOperation operation, const Terms& terms)
   parts_.back().durability = terms.durability;
   parts_.back().buffers = data.pieces();
   moved_bytes_ = data.size();
+  cost_ = moved_bytes_;
   return BlockStatus::kOk;
 }
 
@@ -72,8 +81,11 @@ BlockStatus BlockJob::PlanFlush() {
 
 BlockStatus BlockJob::PlanSegments(BlockOperation operation, const Terms& terms) {
   const uint64_t bytes = chain_.readable.size();
+  const uint32_t max_segments = operation == BlockOperation::kDiscard
+                                    ? BlockConfigSpace::kMaxDiscardSegments
+                                    : BlockConfigSpace::kMaxZeroSegments;
   if (terms.access == BlockAccess::kReadOnly || bytes == 0 || bytes % sizeof(BlockSegment) != 0 ||
-      bytes / sizeof(BlockSegment) > BlockConfigSpace::kMaxSegments) {
+      bytes / sizeof(BlockSegment) > max_segments) {
     return BlockStatus::kIoError;
   }
   BlockStatus status = BlockStatus::kOk;
@@ -83,7 +95,11 @@ BlockStatus BlockJob::PlanSegments(BlockOperation operation, const Terms& terms)
     status = AddSegment(operation, segment, terms);
   }
   // All or nothing: what is wrong in one segment leaves the others alone.
-  if (status != BlockStatus::kOk) parts_.clear();
+  if (status != BlockStatus::kOk) {
+    parts_.clear();
+    moved_bytes_ = 0;
+    cost_ = 0;
+  }
   return status;
 }
 
@@ -105,6 +121,7 @@ BlockStatus BlockJob::AddSegment(BlockOperation operation, const BlockSegment& s
   parts_.back().zeroing = (segment.flags & kBlockSegmentUnmap) != 0 ? BlockZeroing::kMayUnmap
                                                                     : BlockZeroing::kKeepAllocated;
   if (!discard) moved_bytes_ += length;
+  cost_ += discard ? kDiscardCost : length;
   return BlockStatus::kOk;
 }
 

@@ -14,10 +14,16 @@ namespace mayfly::virtio {
 // A driver's request (virtio 1.2, 5.2.6) from Queue::Pop() to Queue::Push(): takes the chain apart,
 // checks what it says, and makes of it what a backend can do.
 //
-// Reused from request to request; after the first nothing is allocated. Stays where it is while
-// parts are with a backend. Not thread-safe.
+// Reused from request to request; nothing is allocated but for one larger than all before. Stays
+// where it is while parts are with a backend. Not thread-safe.
 class BlockJob {
  public:
+  // What a transfer may move, in bytes. A driver that repeats a buffer could ask for 4 GiB at once;
+  // those that are in use ask for a few MiB at most (Linux: max_sectors_kb).
+  static constexpr uint64_t kMaxTransferBytes = uint64_t{64} << 20;
+  // What a segment of a discard costs, in bytes moved: it moves none, but takes its time.
+  static constexpr uint64_t kDiscardCost = uint64_t{1} << 20;
+
   // A piece for the backend: most jobs have one; a discard and zeroes have one for each segment.
   struct Part final : BlockRequest {
     BlockJob* job = nullptr;
@@ -46,6 +52,8 @@ class BlockJob {
   [[nodiscard]] std::span<Part> parts() { return parts_; }
   // Bytes that the job moves, for a rate limit: data, and zeroes, which storage may have to write.
   [[nodiscard]] uint64_t moved_bytes() const { return moved_bytes_; }
+  // How much work the job is for a backend, in bytes moved: at most kMaxTransferBytes.
+  [[nodiscard]] uint64_t cost() const { return cost_; }
 
   // A part came to `error` (an errno value, or 0). True where it was the last.
   [[nodiscard]] bool FinishPart(int error);
@@ -74,6 +82,7 @@ class BlockJob {
   std::vector<Part> parts_;
   size_t unfinished_ = 0;  // of parts_
   uint64_t moved_bytes_ = 0;
+  uint64_t cost_ = 0;
   int error_ = 0;
 };
 

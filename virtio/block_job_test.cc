@@ -100,19 +100,24 @@ TEST_F(BlockJobTest, PlansAPartForEachSegment) {
   EXPECT_EQ(job_.parts()[0].length, 16 * kSectorSize);
   EXPECT_EQ(job_.parts()[1].offset, 64 * kSectorSize);
   EXPECT_EQ(job_.moved_bytes(), 0U);
+  EXPECT_EQ(job_.cost(), 2 * BlockJob::kDiscardCost)
+      << "it moves nothing, and is work all the same";
   EXPECT_FALSE(job_.FinishPart(5));
   EXPECT_TRUE(job_.FinishPart(0));
   EXPECT_EQ(job_.error(), 5);
 }
 
 TEST_F(BlockJobTest, TellsZeroesThatMayUnmap) {
-  const std::array<BlockSegment, 2> segments = {
-      {{.sector = 0, .sectors = 3, .flags = 0},
-       {.sector = 8, .sectors = 4, .flags = kBlockSegmentUnmap}}};
-  ASSERT_EQ(PlanSegments(BlockRequestType::kWriteZeroes, segments), BlockStatus::kOk);
-  EXPECT_EQ(job_.parts()[0].zeroing, BlockZeroing::kKeepAllocated);
-  EXPECT_EQ(job_.parts()[1].zeroing, BlockZeroing::kMayUnmap);
-  EXPECT_EQ(job_.moved_bytes(), 7 * kSectorSize) << "storage may have to write them";
+  ASSERT_EQ(PlanSegment(BlockRequestType::kWriteZeroes, {.sector = 0, .sectors = 3, .flags = 0}),
+            BlockStatus::kOk);
+  EXPECT_EQ(job_.parts().front().zeroing, BlockZeroing::kKeepAllocated);
+  EXPECT_EQ(job_.moved_bytes(), 3 * kSectorSize) << "storage may have to write them";
+  ASSERT_EQ(PlanSegment(BlockRequestType::kWriteZeroes,
+                        {.sector = 8, .sectors = 4, .flags = kBlockSegmentUnmap}),
+            BlockStatus::kOk);
+  EXPECT_EQ(job_.parts().front().zeroing, BlockZeroing::kMayUnmap);
+  EXPECT_EQ(job_.moved_bytes(), 4 * kSectorSize);
+  EXPECT_EQ(job_.cost(), 4 * kSectorSize);
 }
 
 TEST_F(BlockJobTest, SupportsNoFlagsButOne) {
@@ -133,6 +138,9 @@ TEST_F(BlockJobTest, DoesNothingWhereOneSegmentIsWrong) {
        {.sector = kDiskSectors, .sectors = 1, .flags = 0}}};
   EXPECT_EQ(PlanSegments(BlockRequestType::kDiscard, segments), BlockStatus::kIoError);
   EXPECT_THAT(job_.parts(), IsEmpty());
+  EXPECT_EQ(job_.cost(), 0U);
+  EXPECT_EQ(PlanSegment(BlockRequestType::kWriteZeroes, segments.back()), BlockStatus::kIoError);
+  EXPECT_EQ(job_.moved_bytes(), 0U);
 }
 
 TEST_F(BlockJobTest, RefusesRangesBeyondTheEnd) {
@@ -160,11 +168,28 @@ TEST_F(BlockJobTest, RefusesMoreThanItSaidItTakes) {
             BlockStatus::kOk);
   EXPECT_EQ(PlanSegment(Type::kWriteZeroes, {.sector = 0, .sectors = kZero + 1, .flags = 0}),
             BlockStatus::kIoError);
-  std::vector<BlockSegment> segments(BlockConfigSpace::kMaxSegments,
+  std::vector<BlockSegment> segments(BlockConfigSpace::kMaxDiscardSegments,
                                      {.sector = 0, .sectors = 1, .flags = 0});
   EXPECT_EQ(PlanSegments(Type::kDiscard, segments), BlockStatus::kOk);
+  EXPECT_EQ(job_.cost(), BlockJob::kMaxTransferBytes);
   segments.push_back(segments.front());
   EXPECT_EQ(PlanSegments(Type::kDiscard, segments), BlockStatus::kIoError);
+  EXPECT_EQ(PlanSegments(Type::kWriteZeroes, std::span(segments).first(2)), BlockStatus::kIoError);
+}
+
+// Descriptors that all name one buffer make 4 GiB of it.
+TEST_F(BlockJobTest, RefusesTransfersThatNoBackendIsToHaveAtOnce) {
+  constexpr size_t kRepeated = size_t{1} << 20;
+  constexpr uint64_t kTimes = BlockJob::kMaxTransferBytes / kRepeated;
+  std::vector<std::byte> repeated(kRepeated);
+  for (const uint64_t times : {kTimes, kTimes + 1}) {
+    ASSERT_TRUE(Begin(BlockRequestType::kIn, 0, {}, 0));
+    for (uint64_t i = 0; i < times; ++i) {
+      job_.chain().writable.Append(repeated.data(), repeated.size());
+    }
+    EXPECT_EQ(job_.Plan(terms_), times == kTimes ? BlockStatus::kOk : BlockStatus::kIoError);
+    EXPECT_EQ(job_.cost(), times == kTimes ? BlockJob::kMaxTransferBytes : 0);
+  }
 }
 
 TEST_F(BlockJobTest, RefusesPartsOfSegments) {

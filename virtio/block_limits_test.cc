@@ -258,13 +258,12 @@ TEST_F(BlockLimitsTest, CanBeResizedWithoutADriver) {
 
 TEST_F(BlockLimitsTest, EndsARequestOfManySegmentsWhenAllAreDone) {
   Make({}, kAllFeatures, MemoryBackend::Completion::kLater);
-  const std::array<BlockSegment, 3> segments = {
-      {{.sector = 1, .sectors = 2, .flags = 0},
-       {.sector = 8, .sectors = 1, .flags = kBlockSegmentUnmap},
-       {.sector = 20, .sectors = 4, .flags = 0}}};
+  const std::array<BlockSegment, 3> segments = {{{.sector = 1, .sectors = 2, .flags = 0},
+                                                 {.sector = 8, .sectors = 1, .flags = 0},
+                                                 {.sector = 20, .sectors = 4, .flags = 0}}};
   ASSERT_TRUE(memory_.Write(kData, std::as_bytes(std::span(segments))).ok());
   const BlockRequestHeader header = {
-      .type = static_cast<uint32_t>(BlockRequestType::kWriteZeroes), .reserved = 0, .sector = 0};
+      .type = static_cast<uint32_t>(BlockRequestType::kDiscard), .reserved = 0, .sector = 0};
   ASSERT_TRUE(memory_.Store(kHeader, header).ok());
   std::ranges::fill(backend_->bytes(), std::byte{1});
   rings_[0].Offer(0, {{kHeader, sizeof header},
@@ -280,11 +279,30 @@ TEST_F(BlockLimitsTest, EndsARequestOfManySegmentsWhenAllAreDone) {
   backend_->CompleteNewest();
   EXPECT_EQ(Done(0), 1);
   EXPECT_EQ(memory_.Load<uint8_t>(kStatus).value(), static_cast<uint8_t>(BlockStatus::kIoError));
-  EXPECT_THAT(host_.reports, ElementsAre(HasSubstr("zeroing 512 bytes at offset 4096")));
-  EXPECT_EQ(backend_->unmapping_zeroes(), 1U);
-  EXPECT_EQ(backend_->bytes()[20 * kSectorSize], std::byte{0});
-  EXPECT_EQ(block_->counters().write_zeroes, 1U);
+  EXPECT_THAT(host_.reports, ElementsAre(HasSubstr("discarding 512 bytes at offset 4096")));
+  EXPECT_EQ(backend_->bytes()[20 * kSectorSize], MemoryBackend::kDiscarded);
+  EXPECT_EQ(block_->counters().discards, 1U);
   EXPECT_EQ(block_->counters().errors, 1U);
+}
+
+TEST_F(BlockLimitsTest, WritesZeroesAsTheDriverWantsThem) {
+  Make({});
+  const BlockSegment segment = {.sector = 8, .sectors = 1, .flags = kBlockSegmentUnmap};
+  ASSERT_TRUE(memory_.Store(kData, segment).ok());
+  const BlockRequestHeader header = {
+      .type = static_cast<uint32_t>(BlockRequestType::kWriteZeroes), .reserved = 0, .sector = 0};
+  ASSERT_TRUE(memory_.Store(kHeader, header).ok());
+  std::ranges::fill(backend_->bytes(), std::byte{1});
+  for (const int error : {0, EIO}) {
+    backend_->FailWith(error);
+    rings_[0].Offer(0, {{kHeader, sizeof header}, {kData, sizeof segment}, {kStatus, 1, true}});
+    block_->OnKick(0);
+  }
+  EXPECT_EQ(Done(0), 2);
+  EXPECT_THAT(host_.reports, ElementsAre(HasSubstr("zeroing 512 bytes at offset 4096")));
+  EXPECT_EQ(backend_->unmapping_zeroes(), 2U);
+  EXPECT_EQ(backend_->bytes()[8 * kSectorSize], std::byte{0});
+  EXPECT_EQ(block_->counters().write_zeroes, 2U);
 }
 
 }  // namespace

@@ -109,9 +109,9 @@ TEST_F(BlockTest, DescribesTheDisk) {
   EXPECT_EQ(config.writeback, 1);
   EXPECT_EQ(config.discard_sector_alignment, 8U);
   EXPECT_EQ(config.max_discard_sectors, BlockConfigSpace::kMaxDiscardSectors);
-  EXPECT_EQ(config.max_discard_segments, BlockConfigSpace::kMaxSegments);
+  EXPECT_EQ(config.max_discard_segments, BlockConfigSpace::kMaxDiscardSegments);
   EXPECT_EQ(config.max_write_zeroes_sectors, BlockConfigSpace::kMaxZeroSectors);
-  EXPECT_EQ(config.max_write_zeroes_segments, BlockConfigSpace::kMaxSegments);
+  EXPECT_EQ(config.max_write_zeroes_segments, BlockConfigSpace::kMaxZeroSegments);
   EXPECT_EQ(config.write_zeroes_may_unmap, 1);
   EXPECT_THAT(block_->queue_max_sizes(), ElementsAre(Block::kQueueSize));
 }

@@ -31,7 +31,10 @@ absl::StatusOr<uint64_t> MemoryBackend::RefreshCapacity() {
 
 void MemoryBackend::Submit(BlockRequest& request, BlockCompletion& completion) {
   const Waiting waiting = {.request = &request, .completion = &completion};
-  if (completion_ == Completion::kInline) {
+  const bool flush_in_call =
+      completion_ == Completion::kLaterButFlushes && request.operation == BlockOperation::kFlush;
+  if (flush_in_call) Drain();
+  if (completion_ == Completion::kInline || flush_in_call) {
     Perform(waiting);
   } else {
     waiting_.push_back(waiting);

@@ -14,7 +14,13 @@ namespace mayfly::virtio {
 // to.
 class MemoryBackend final : public BlockBackend {
  public:
-  enum class Completion { kInline, kLater };
+  enum class Completion {
+    kInline,
+    kLater,
+    // A flush waits for all that is on its way and is done in the call, as that of a disk in
+    // layers.
+    kLaterButFlushes,
+  };
   static constexpr uint32_t kDiscardGranularity = 4096;
   // What a discard leaves behind: it promises nothing.
   static constexpr std::byte kDiscarded{0xdd};
