@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/checked.h"
 #include "base/status.h"
 #include "virtio/block_failure.h"
 
@@ -155,6 +156,17 @@ void Block::Perform(Pending& pending) {
   for (BlockJob::Part& part : parts) backend_->Submit(part, *this);
 }
 
+void Block::PerformHeld(Pending& pending) {
+  const bool fits = std::ranges::all_of(pending.parts(), [this](const BlockRequest& part) {
+    return RangeWithin(part.offset, part.length, backend_->capacity());
+  });
+  if (fits) {
+    Perform(pending);
+  } else {
+    Finish(pending, BlockStatus::kIoError, 0);
+  }
+}
+
 void Block::ServeHeld() {
   if (failed_) return;
   for (size_t turns = held_.size(); turns != 0; --turns) {
@@ -166,7 +178,7 @@ void Block::ServeHeld() {
     if (!gate_->Admit(pending.moved_bytes())) return;
     held_.pop_front();
     const uint16_t queue = pending.queue;
-    Perform(pending);
+    PerformHeld(pending);
     OnKick(queue);  // commits and publishes; may hold the next one
     if (failed_) return;
   }

@@ -109,6 +109,8 @@ class Block final : public Device, private BlockCompletion {
   [[nodiscard]] Batch Start(Pending& pending);
   [[nodiscard]] BlockJob::Terms Terms() const;
   void Perform(Pending& pending);
+  // What was planned may have been for a larger disk than there is by now.
+  void PerformHeld(Pending& pending);
   void Finish(Pending& pending, BlockStatus status, uint64_t written);
   void Count(const Pending& pending, BlockStatus status);
   void PublishAll();

@@ -256,6 +256,26 @@ TEST_F(BlockLimitsTest, CanBeResizedWithoutADriver) {
   EXPECT_EQ(host_.config_changes, 0U);
 }
 
+// A held write would make a file grow again that somebody has made smaller.
+TEST_F(BlockLimitsTest, DoesNotDoWhatLiesBehindTheEndOfADiskThatShrankMeanwhile) {
+  Make(OperationsOnly(1));
+  Offer(0, 2);
+  ASSERT_EQ(Done(0), 1);
+  const BlockRequestHeader header = {.type = static_cast<uint32_t>(BlockRequestType::kOut),
+                                     .reserved = 0,
+                                     .sector = kDiskSectors - 1};
+  ASSERT_TRUE(memory_.Store(kHeader, header).ok());
+  rings_[1].Offer(0, {{kHeader, sizeof header}, {kData, kSectorSize}, {kStatus, 1, true}});
+  block_->OnKick(1);
+  backend_->ResizeTo((kDiskSectors - 1) * kSectorSize);
+  ASSERT_TRUE(block_->RefreshCapacity().ok());
+  block_->UpdateLimits({});
+  EXPECT_EQ(Done(0), 2) << "what lies within is done";
+  EXPECT_EQ(Done(1), 1);
+  EXPECT_EQ(memory_.Load<uint8_t>(kStatus).value(), static_cast<uint8_t>(BlockStatus::kIoError));
+  EXPECT_EQ(block_->counters().errors, 1U);
+}
+
 TEST_F(BlockLimitsTest, EndsARequestOfManySegmentsWhenAllAreDone) {
   Make({}, kAllFeatures, MemoryBackend::Completion::kLater);
   const std::array<BlockSegment, 3> segments = {{{.sector = 1, .sectors = 2, .flags = 0},
