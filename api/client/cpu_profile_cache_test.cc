@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -130,7 +132,9 @@ TEST_F(CpuProfileCacheTest, APlaceThatCannotBeWrittenIsAnErrorNobodyNeedsToMind)
 
 TEST_F(CpuProfileCacheTest, AsksKvmOnceAndRemembers) {
   const OwnedFd kvm(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
-  if (!kvm.valid()) GTEST_SKIP() << "no /dev/kvm to ask";
+  if (!kvm.valid()) {
+    GTEST_SKIP() << "needs /dev/kvm, which this user cannot open here: " << std::strerror(errno);
+  }
   const auto asked = Cache().Get(kvm.get());
   ASSERT_TRUE(asked.ok()) << asked.status();
   EXPECT_FALSE(asked->supported.empty());

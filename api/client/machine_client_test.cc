@@ -2,7 +2,6 @@
 
 #include "api/client/machine_client.h"
 
-#include <fcntl.h>
 #include <kj/async-io.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -16,32 +15,20 @@
 
 #include "api/client/vmm_connection.h"
 #include "api/client/vmm_process.h"
+#include "api/testing/guest_spec.h"
+#include "api/testing/screen.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace mayfly::api {
 namespace {
 
+using testing::GuestSpec;
 using ::testing::HasSubstr;
+using testing::Screen;
 
 constexpr uint64_t kSectorBytes = 512;
 constexpr uint64_t kDiskBytes = uint64_t{1} << 20;
-
-class Screen final : public rpc::ByteStream::Server {
- public:
-  explicit Screen(std::string& text) : text_(text) {}
-
- protected:
-  kj::Promise<void> write(WriteContext context) override {
-    const auto bytes = context.getParams().getBytes();
-    text_.append(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
-    return kj::READY_NOW;
-  }
-  kj::Promise<void> end(EndContext) override { return kj::READY_NOW; }
-
- private:
-  std::string& text_;
-};
 
 class Listener final : public rpc::EventListener::Server {
  public:
@@ -72,9 +59,7 @@ class MachineClientTest : public ::testing::Test {
   ~MachineClientTest() noexcept override = default;
 
   void SetUp() override {
-    if (!OwnedFd(::open("/dev/kvm", O_RDWR | O_CLOEXEC)).valid()) {
-      GTEST_SKIP() << "no /dev/kvm to run guests on";
-    }
+    if (const std::string why = testing::WhyNoGuests(); !why.empty()) GTEST_SKIP() << why;
     const std::string program = std::filesystem::current_path() / "mayfly-vmm";
     ASSERT_EQ(::setenv("MAYFLY_VMM", program.c_str(), 1), 0);
     absl::StatusOr<VmmProcess> process = VmmProcess::Spawn();
@@ -82,14 +67,6 @@ class MachineClientTest : public ::testing::Test {
     connection_.emplace(io_, process->TakeSocket());
   }
 
-  static MachineSpec Spec(const std::string& guest, const std::string& words = "") {
-    MachineSpec spec;
-    spec.machine.kvm = OwnedFd(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
-    const std::string path = "tests/guests/" + guest;
-    spec.machine.kernel = {OwnedFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), guest};
-    spec.machine.command_line = words;
-    return spec;
-  }
   static vmm::DiskConfig Disk(OwnedFd image) {
     vmm::DiskConfig disk;
     disk.image = {std::move(image), "disk.img"};
@@ -134,7 +111,7 @@ class MachineClientTest : public ::testing::Test {
 };
 
 TEST_F(MachineClientTest, LimitsCanBeLiftedWhileTheGuestWaits) {
-  MachineSpec spec = Spec("block", "verify");
+  MachineSpec spec = GuestSpec("block", "verify");
   vmm::DiskConfig disk = Disk(MakeDisk());
   // The guest asks 17 times: it would take longer than this test may.
   disk.limits.operations = {.per_second = 1, .burst = 1};
@@ -149,7 +126,7 @@ TEST_F(MachineClientTest, LimitsCanBeLiftedWhileTheGuestWaits) {
 }
 
 TEST_F(MachineClientTest, CountsWhatTheGuestDid) {
-  MachineSpec spec = Spec("block", "write");
+  MachineSpec spec = GuestSpec("block", "write");
   spec.machine.disks.push_back(Disk(MakeDisk()));
   vmm::DiskConfig overlay = Disk(MakeDisk());
   overlay.overlay.emplace();
@@ -170,7 +147,7 @@ TEST_F(MachineClientTest, CountsWhatTheGuestDid) {
 }
 
 TEST_F(MachineClientTest, CountsWhatTheGuestSent) {
-  MachineSpec spec = Spec("netbench", "cases=tx-64 ms=20");
+  MachineSpec spec = GuestSpec("netbench", "cases=tx-64 ms=20");
   spec.machine.nets.emplace_back().mac = virtio::MacAddress::Parse("02:00:00:00:00:07").value();
   Launch(std::move(spec));
   EXPECT_EQ(Await(), 0) << screen_;
@@ -184,7 +161,7 @@ TEST_F(MachineClientTest, CountsWhatTheGuestSent) {
 }
 
 TEST_F(MachineClientTest, WhatTheFilterDropsIsCounted) {
-  MachineSpec spec = Spec("netbench", "cases=tx-64 ms=20");
+  MachineSpec spec = GuestSpec("netbench", "cases=tx-64 ms=20");
   // The guest sends frames that are neither IP nor ARP.
   spec.machine.nets.emplace_back().egress.emplace();
   Launch(std::move(spec));
@@ -199,7 +176,7 @@ TEST_F(MachineClientTest, WhatTheFilterDropsIsCounted) {
 TEST_F(MachineClientTest, DisksGrowWhileTheGuestRuns) {
   OwnedFd image = MakeDisk();
   const OwnedFd ours = OwnedFd::Duplicate(image.get()).value();
-  MachineSpec spec = Spec("echo");
+  MachineSpec spec = GuestSpec("echo");
   spec.machine.disks.push_back(Disk(std::move(image)));
   Launch(std::move(spec));
   AwaitOutput("ready");
@@ -212,7 +189,7 @@ TEST_F(MachineClientTest, DisksGrowWhileTheGuestRuns) {
 }
 
 TEST_F(MachineClientTest, DevicesThatThereAreNotAreNamed) {
-  MachineSpec spec = Spec("echo");
+  MachineSpec spec = GuestSpec("echo");
   spec.machine.disks.push_back(Disk(MakeDisk()));
   spec.machine.nets.emplace_back();
   Launch(std::move(spec));
@@ -230,7 +207,7 @@ TEST_F(MachineClientTest, DevicesThatThereAreNotAreNamed) {
 }
 
 TEST_F(MachineClientTest, EventsComeBeforeTheEnd) {
-  MachineSpec spec = Spec("block", "write");
+  MachineSpec spec = GuestSpec("block", "write");
   vmm::DiskConfig disk = Disk(MakeDisk());
   disk.overlay.emplace().cap_bytes = kDiskBytes / 4;
   spec.machine.disks.push_back(std::move(disk));

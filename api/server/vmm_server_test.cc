@@ -13,29 +13,17 @@
 #include "api/client/machine_client.h"
 #include "api/codec/fd_file.h"
 #include "api/codec/rpc_status.h"
+#include "api/testing/guest_spec.h"
+#include "api/testing/screen.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace mayfly::api {
 namespace {
 
+using testing::GuestSpec;
 using ::testing::HasSubstr;
-
-class Screen final : public rpc::ByteStream::Server {
- public:
-  explicit Screen(std::string& text) : text_(text) {}
-
- protected:
-  kj::Promise<void> write(WriteContext context) override {
-    const auto bytes = context.getParams().getBytes();
-    text_.append(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
-    return kj::READY_NOW;
-  }
-  kj::Promise<void> end(EndContext) override { return kj::READY_NOW; }
-
- private:
-  std::string& text_;
-};
+using testing::Screen;
 
 class VmmServerTest : public ::testing::Test {
  protected:
@@ -43,7 +31,7 @@ class VmmServerTest : public ::testing::Test {
   ~VmmServerTest() noexcept override = default;
 
   void SetUp() override {
-    if (!Open("/dev/kvm", O_RDWR).valid()) GTEST_SKIP() << "no /dev/kvm to run guests on";
+    if (const std::string why = testing::WhyNoGuests(); !why.empty()) GTEST_SKIP() << why;
     auto pipe = io_.provider->newCapabilityPipe();
     client_end_ = std::move(pipe.ends[0]);
     server_end_ = std::move(pipe.ends[1]);
@@ -53,17 +41,7 @@ class VmmServerTest : public ::testing::Test {
     client_.emplace(*client_end_, kMaxFdsPerMessage);
   }
 
-  static OwnedFd Open(const char* path, int flags) {
-    return OwnedFd(::open(path, flags | O_CLOEXEC));
-  }
   rpc::Vmm::Client Vmm() { return client_->bootstrap().castAs<rpc::Vmm>(); }
-  static MachineSpec Spec(const std::string& guest) {
-    MachineSpec spec;
-    spec.machine.kvm = Open("/dev/kvm", O_RDWR);
-    const std::string path = "tests/guests/" + guest;
-    spec.machine.kernel = {Open(path.c_str(), O_RDONLY), guest};
-    return spec;
-  }
   rpc::Machine::Client Create(MachineSpec spec) {
     auto request = Vmm().createRequest();
     EncodeSpec(std::move(spec), request);
@@ -91,7 +69,8 @@ class VmmServerTest : public ::testing::Test {
 };
 
 TEST_F(VmmServerTest, BootsInOneGo) {
-  MachineClient machine = MachineClient::Launch(Vmm(), Spec("hello"), kj::heap<Screen>(screen_));
+  MachineClient machine =
+      MachineClient::Launch(Vmm(), GuestSpec("hello"), kj::heap<Screen>(screen_));
   const auto status = WaitFor(machine);
   ASSERT_TRUE(status.ok()) << status.status();
   EXPECT_EQ(status->reason, vmm::ExitReason::kStatus);
@@ -100,7 +79,8 @@ TEST_F(VmmServerTest, BootsInOneGo) {
 }
 
 TEST_F(VmmServerTest, InputAndKill) {
-  MachineClient machine = MachineClient::Launch(Vmm(), Spec("echo"), kj::heap<Screen>(screen_));
+  MachineClient machine =
+      MachineClient::Launch(Vmm(), GuestSpec("echo"), kj::heap<Screen>(screen_));
   const std::string line = "abc\n";
   auto request = machine.input().writeRequest();
   request.setBytes(kj::arrayPtr(reinterpret_cast<const kj::byte*>(line.data()), line.size()));
@@ -115,7 +95,7 @@ TEST_F(VmmServerTest, InputAndKill) {
 }
 
 TEST_F(VmmServerTest, TheTimeoutEndsIt) {
-  MachineSpec spec = Spec("halt");
+  MachineSpec spec = GuestSpec("halt");
   spec.timeout = std::chrono::milliseconds(50);
   MachineClient machine = MachineClient::Launch(Vmm(), std::move(spec), kj::heap<Screen>(screen_));
   const auto status = WaitFor(machine);
@@ -125,7 +105,8 @@ TEST_F(VmmServerTest, TheTimeoutEndsIt) {
 }
 
 TEST_F(VmmServerTest, TheTimelineIsThereDuringAndAfter) {
-  MachineClient machine = MachineClient::Launch(Vmm(), Spec("hello"), kj::heap<Screen>(screen_));
+  MachineClient machine =
+      MachineClient::Launch(Vmm(), GuestSpec("hello"), kj::heap<Screen>(screen_));
   ASSERT_TRUE(WaitFor(machine).ok());
   Timeline timeline;
   ASSERT_TRUE(machine.FetchTimeline(timeline).wait(io_.waitScope).ok());
@@ -134,7 +115,7 @@ TEST_F(VmmServerTest, TheTimelineIsThereDuringAndAfter) {
 }
 
 TEST_F(VmmServerTest, TheEndCanBeAskedForAnyNumberOfTimes) {
-  auto machine = Create(Spec("exit_status"));
+  auto machine = Create(GuestSpec("exit_status"));
   ASSERT_TRUE(StatusOf(machine.startRequest().send()).ok());
   for (int time = 0; time < 2; ++time) {
     const auto response = machine.waitRequest().send().wait(io_.waitScope);
@@ -144,39 +125,39 @@ TEST_F(VmmServerTest, TheEndCanBeAskedForAnyNumberOfTimes) {
 }
 
 TEST_F(VmmServerTest, ABadSpecIsRefusedAndAGoodOneTakenAfterwards) {
-  MachineSpec none = Spec("hello");
-  none.machine.kernel.fd = Open("/dev/null", O_RDONLY);
+  MachineSpec none = GuestSpec("hello");
+  none.machine.kernel.fd = OwnedFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   none.machine.kernel.name = "nothing";
   MachineClient bad = MachineClient::Launch(Vmm(), std::move(none), kj::heap<Screen>(screen_));
   const auto refused = WaitFor(bad);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("nothing"));
 
-  MachineClient good = MachineClient::Launch(Vmm(), Spec("hello"), kj::heap<Screen>(screen_));
+  MachineClient good = MachineClient::Launch(Vmm(), GuestSpec("hello"), kj::heap<Screen>(screen_));
   EXPECT_TRUE(WaitFor(good).ok());
 }
 
 TEST_F(VmmServerTest, OneVmToAProcess) {
-  auto first = Create(Spec("halt"));
+  auto first = Create(GuestSpec("halt"));
   ASSERT_TRUE(StatusOf(first.timelineRequest().send()).ok());
-  auto second = Create(Spec("halt"));
+  auto second = Create(GuestSpec("halt"));
   EXPECT_EQ(StatusOf(second.startRequest().send()).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(VmmServerTest, StartsOnce) {
-  auto machine = Create(Spec("halt"));
+  auto machine = Create(GuestSpec("halt"));
   EXPECT_TRUE(StatusOf(machine.startRequest().send()).ok());
   EXPECT_EQ(StatusOf(machine.startRequest().send()).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(VmmServerTest, CanBeKilledBeforeItsStart) {
-  auto machine = Create(Spec("halt"));
+  auto machine = Create(GuestSpec("halt"));
   auto end = machine.waitRequest().send();
   EXPECT_TRUE(StatusOf(machine.killRequest().send()).ok());
   EXPECT_EQ(end.wait(io_.waitScope).getStatus().getReason(), rpc::ExitReason::KILLED);
 }
 
 TEST_F(VmmServerTest, AConsoleNeedsAStream) {
-  auto machine = Create(Spec("halt"));
+  auto machine = Create(GuestSpec("halt"));
   EXPECT_EQ(StatusOf(machine.consoleRequest().send()).code(), absl::StatusCode::kInvalidArgument);
 }
 
@@ -184,7 +165,7 @@ TEST_F(VmmServerTest, TheLastReleaseIsNoticed) {
   bool released = false;
   auto watch = slot_->released.then([&released] { released = true; }).eagerlyEvaluate(nullptr);
   {
-    auto machine = Create(Spec("halt"));
+    auto machine = Create(GuestSpec("halt"));
     ASSERT_TRUE(StatusOf(machine.startRequest().send()).ok());
     EXPECT_FALSE(released);
   }
