@@ -20,6 +20,8 @@ std::vector<std::string> EventPump::Inlet::Take() {
 }
 
 void EventPump::Attach(rpc::EventListener::Client listener) {
+  // The earlier one must neither hold up the end nor, failing late, cost the new one its place.
+  replaced_.cancel("another listener has taken over");
   listener_ = kj::mv(listener);
   Pump();
 }
@@ -29,7 +31,9 @@ void EventPump::Pump() {
     for (const std::string& text : inlet_->Take()) {
       auto request = listener->eventRequest();
       request.setText(ToText(text));
-      sending_.add(request.send());
+      // A listener that fails has gone: nobody is to be told, and the VM goes on.
+      sending_.add(
+          replaced_.wrap(request.send().catch_([this](kj::Exception&&) { listener_ = nullptr; })));
     }
   }
 }
@@ -40,8 +44,7 @@ kj::Promise<void> EventPump::Finish() {
 }
 
 void EventPump::taskFailed(kj::Exception&& /*exception*/) {
-  // The listener has gone: nobody is to be told, and the VM goes on.
-  listener_ = nullptr;
+  // What was under way to a listener that has been replaced.
 }
 
 }  // namespace mayfly::api

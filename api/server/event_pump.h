@@ -40,7 +40,8 @@ class EventPump final : private kj::TaskSet::ErrorHandler {
   void Attach(rpc::EventListener::Client listener);
   // Sends what has come in, where somebody listens.
   void Pump();
-  // The same; fulfilled when the listener has taken all.
+  // The same, once; fulfilled when all has been sent to the listener, as far as it lets us: like
+  // any stream, it takes what there is room for.
   [[nodiscard]] kj::Promise<void> Finish();
 
  private:
@@ -48,7 +49,8 @@ class EventPump final : private kj::TaskSet::ErrorHandler {
 
   const std::shared_ptr<Inlet> inlet_;
   kj::Maybe<rpc::EventListener::Client> listener_;
-  kj::TaskSet sending_;  // the last member, so that it goes first
+  kj::Canceler replaced_;  // the listener: what is under way to it
+  kj::TaskSet sending_;    // the last member, so that it goes first
 };
 
 }  // namespace mayfly::api
