@@ -40,7 +40,8 @@ HostedMachine::HostedMachine(Passkey, std::unique_ptr<vmm::Machine> machine,
       events_(std::move(events)),
       output_(machine_->console(), port),
       input_(machine_->console(), port),
-      ended_(AwaitEnd().fork()) {}
+      ended_(AwaitEnd().fork()),
+      reported_(ended_.addBranch().then([this] { return Report(); }).fork()) {}
 
 absl::Status HostedMachine::Start() {
   MAYFLY_RETURN_IF_ERROR(machine_->Start());
@@ -63,12 +64,10 @@ kj::Promise<void> HostedMachine::EnforceTimeout() {
   });
 }
 
-kj::Promise<void> HostedMachine::WhenReported() {
-  return ended_.addBranch().then([this] {
-    auto events = events_.Finish();
-    return output_.Finish().then(
-        [events = std::move(events)]() mutable { return std::move(events); });
-  });
+kj::Promise<void> HostedMachine::Report() {
+  auto events = events_.Finish();
+  return output_.Finish().then(
+      [events = std::move(events)]() mutable { return std::move(events); });
 }
 
 vmm::ExitStatus HostedMachine::exit_status() const {

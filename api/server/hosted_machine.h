@@ -46,7 +46,7 @@ class HostedMachine final : public kj::Refcounted {
   [[nodiscard]] kj::Promise<void> WhenEnded() { return ended_.addBranch(); }
   // Fulfilled once the VM has ended, and those who read its console and listen to its events have
   // been sent the rest.
-  [[nodiscard]] kj::Promise<void> WhenReported();
+  [[nodiscard]] kj::Promise<void> WhenReported() { return reported_.addBranch(); }
   // How it ended. For after one of the two above.
   [[nodiscard]] vmm::ExitStatus exit_status() const;
   // Connects the console to `output` and answers the other direction. An earlier connection is cut.
@@ -59,6 +59,7 @@ class HostedMachine final : public kj::Refcounted {
 
  private:
   [[nodiscard]] kj::Promise<void> AwaitEnd();
+  [[nodiscard]] kj::Promise<void> Report();
   [[nodiscard]] kj::Promise<void> EnforceTimeout();
 
   std::unique_ptr<vmm::Machine> machine_;
@@ -70,6 +71,7 @@ class HostedMachine final : public kj::Refcounted {
   ConsolePump output_;
   InputGate input_;
   kj::ForkedPromise<void> ended_;
+  kj::ForkedPromise<void> reported_;  // runs whether or not somebody waits for it
   kj::Promise<void> timeout_task_ = nullptr;
 };
 
