@@ -55,7 +55,7 @@ class Machine final : private ExitSink {
   ~Machine() override;
 
   // Lets the vCPUs run. Errors: FailedPrecondition when called twice, or when the VM has ended
-  // already.
+  // already; those of MachineConfig::thread_setup.
   [[nodiscard]] absl::Status Start();
   // Ends the VM from outside; does nothing when it has ended already. `reason`: kKilled or
   // kTimeout.
@@ -79,11 +79,10 @@ class Machine final : private ExitSink {
   // Closes what only Create() needed.
   void DropInputs();
   [[nodiscard]] absl::Status AddThread(std::string name, ThreadRole role);
-  // What vCPU `index` and the io loop do with their threads.
-  void RunVcpu(size_t index, const absl::Status& prepared);
-  void RunIo(const absl::Status& prepared);
-  // Whether a thread is prepared; where it is not, ends the VM.
-  [[nodiscard]] bool CanRun(const absl::Status& prepared);
+  // Waits until all threads are prepared, then prepares the caller's.
+  [[nodiscard]] absl::Status PrepareThreads();
+  // What vCPU `index` does with its thread.
+  void RunVcpu(size_t index);
   void Exit(ExitStatus status) override;
 
   MachineConfig config_;
@@ -99,7 +98,7 @@ class Machine final : private ExitSink {
   std::unique_ptr<VirtioDevices>
       virtio_;  // nullptr where there are none, then there is no io thread either
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
-  std::vector<ParkedThread> threads_;  // the first vCPU's, the io thread if any, the other vCPUs'
+  std::vector<ParkedThread> threads_;  // the vCPUs', then the io thread if any
   bool started_ = false;
 
   mutable std::mutex mutex_;

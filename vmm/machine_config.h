@@ -18,11 +18,16 @@ namespace mayfly::vmm {
 
 enum class BootProtocol { kAuto, kPvh, kLinux64 };
 
-// The threads of a Machine, which differ in the system calls that they need.
-enum class ThreadRole { kVcpu, kIo };
+// The threads that serve a Machine, which differ in the system calls that they need.
+enum class ThreadRole {
+  kVcpu,
+  kIo,
+  kControl,  // whose Start() it is
+};
 
-// Called on each thread of a Machine, before it does anything for the guest: the place for a
-// seccomp filter of its own. An error ends the VM.
+// Called on each thread of a Machine, and at last on the one that starts it, all of it before the
+// guest's first instruction: the place for a seccomp filter of their own. Start() fails with its
+// error.
 using ThreadSetup = std::function<absl::Status(ThreadRole)>;
 
 // All that a Machine is made of. Every descriptor is open already: the VMM opens nothing.

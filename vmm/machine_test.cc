@@ -9,6 +9,8 @@
 #include <condition_variable>
 #include <cstring>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "base/status.h"
 #include "gmock/gmock.h"
@@ -24,12 +26,14 @@
 namespace mayfly::vmm {
 namespace {
 
+using ::testing::Contains;
 using testing::ElfBuilder;
 using ::testing::Field;
 using testing::GuestCode;
 using ::testing::HasSubstr;
 using testing::MemoryFile;
 using ::testing::Optional;
+using ::testing::SizeIs;
 
 // Far more than any of these guests takes: a hang should fail, not wait for the test's own end.
 constexpr std::chrono::seconds kPatience{60};
@@ -253,29 +257,41 @@ TEST_F(MachineTest, MarksAndStepsAreOnTheTimeline) {
   }
 }
 
-TEST_F(MachineTest, EveryVcpuThreadIsPreparedBeforeItRuns) {
-  std::atomic<int> prepared = 0;
+TEST_F(MachineTest, EveryThreadIsPreparedBeforeTheGuestRuns) {
+  std::mutex mutex;
+  std::vector<ThreadRole> prepared;
   MachineConfig config = Config(GuestCode().Exit(0));
   config.cpus = 3;
+  const std::vector<std::byte> image(size_t{1} << 20);
+  config.disks.push_back({.image = {.fd = MemoryFile(image), .name = "disk.img"}, .serial = ""});
   config.thread_setup = [&](ThreadRole role) {
-    EXPECT_EQ(role, ThreadRole::kVcpu);
-    ++prepared;
+    // Long enough for a guest that does not wait to be seen.
+    if (role != ThreadRole::kControl) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_FALSE(timeline_->At(TimelineStep::kFirstRun).has_value());
+    const std::scoped_lock lock(mutex);
+    prepared.push_back(role);
     return absl::OkStatus();
   };
   ASSERT_EQ(Launch(std::move(config)), absl::OkStatus());
   ASSERT_TRUE(Wait().has_value());
   machine_.reset();
-  EXPECT_EQ(prepared, 3);
+  ASSERT_THAT(prepared, SizeIs(5));
+  EXPECT_EQ(prepared.back(), ThreadRole::kControl);
+  EXPECT_THAT(prepared, Contains(ThreadRole::kVcpu).Times(3));
+  EXPECT_THAT(prepared, Contains(ThreadRole::kIo).Times(1));
 }
 
-TEST_F(MachineTest, AThreadThatCannotBePreparedEndsTheVm) {
-  MachineConfig config = Config(GuestCode().Exit(0));
-  config.thread_setup = [](ThreadRole) { return absl::InternalError("no filter"); };
-  ASSERT_EQ(Launch(std::move(config)), absl::OkStatus());
-  const auto status = Wait();
-  ASSERT_TRUE(status.has_value());
-  EXPECT_EQ(status->reason, ExitReason::kInternalError);
-  EXPECT_THAT(status->detail, HasSubstr("no filter"));
+TEST_F(MachineTest, AThreadThatCannotBePreparedStopsTheStart) {
+  for (const ThreadRole weak : {ThreadRole::kVcpu, ThreadRole::kControl}) {
+    MachineConfig config = Config(GuestCode().Exit(0));
+    config.thread_setup = [weak](ThreadRole role) {
+      return role == weak ? absl::InternalError("no filter") : absl::OkStatus();
+    };
+    const absl::Status status = Launch(std::move(config));
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("no filter"));
+    EXPECT_FALSE(timeline_->At(TimelineStep::kFirstRun).has_value());
+  }
 }
 
 TEST_F(MachineTest, ADiskIsOnTheBusAndOnTheCommandLine) {

@@ -28,6 +28,8 @@ enum class Phase : int { kParked, kRoused, kReleased };
 struct ParkedThread::State {
   std::string name;
   Preparation preparation;
+  absl::Status prepared;  // set before `is_prepared`
+  std::atomic<bool> is_prepared = false;
   Work work;  // set before kReleased
   std::atomic<Phase> phase = Phase::kParked;
   pthread_t handle{};
@@ -65,14 +67,21 @@ void* ParkedThread::Main(void* argument) {
   auto& state = *static_cast<State*>(argument);
   // By the thread itself: from outside, glibc would open a file of /proc for it.
   ::pthread_setname_np(::pthread_self(), state.name.c_str());
-  const absl::Status prepared = state.preparation ? state.preparation() : absl::OkStatus();
+  if (state.preparation) state.prepared = state.preparation();
+  state.is_prepared.store(true);
+  state.is_prepared.notify_all();
   state.phase.wait(Phase::kParked);
   const Nanoseconds patience = MonotonicNow() + kAlertness;
   // Yielding, for hosts whose CPUs are all busy: then whoever will release us may need this one.
   while (state.phase.load() == Phase::kRoused && MonotonicNow() < patience) ::sched_yield();
   state.phase.wait(Phase::kRoused);
-  if (state.work) state.work(prepared);
+  if (state.work) state.work();
   return nullptr;
+}
+
+absl::Status ParkedThread::AwaitPrepared() const {
+  state_->is_prepared.wait(false);
+  return state_->prepared;
 }
 
 void ParkedThread::Rouse() {

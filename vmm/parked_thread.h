@@ -10,15 +10,15 @@
 namespace mayfly::vmm {
 
 // A thread made ahead of its work: it prepares itself, then waits to be given some. So the 100
-// microseconds that a new thread takes to come alive pass while its work is still being made.
+// microseconds that a new thread takes to come alive pass while its work is still being made, and
+// whoever has several can be sure that all are prepared before the first begins.
 //
 // Its stack is small: std::thread cannot choose its size, and the default of 8 MiB counts against
 // limits of address space.
 class ParkedThread final {
  public:
   using Preparation = std::function<absl::Status()>;
-  // Gets how the preparation went.
-  using Work = std::function<void(const absl::Status& prepared)>;
+  using Work = std::function<void()>;
 
   // `name`: at most 15 bytes, for ps and debuggers. Errors: ResourceExhausted and others of
   // pthread_create(3).
@@ -31,11 +31,13 @@ class ParkedThread final {
   // Waits for the thread's end. One that was never released has no work.
   ~ParkedThread();
 
+  // Waits until the preparation is over. Errors: its own.
+  [[nodiscard]] absl::Status AwaitPrepared() const;
   // Says that Release() will follow within some 100 microseconds: the thread wakes up and waits for
   // it on its feet, so that it begins at once. May be left out, and does no harm where the work
   // comes later after all.
   void Rouse();
-  // Lets it go to work. Once.
+  // Lets it go to work, whether it could prepare itself or not. Once.
   void Release(Work work);
 
  private:

@@ -15,10 +15,9 @@ TEST(ParkedThreadTest, PreparesThenWorks) {
       return absl::OkStatus();
     });
     ASSERT_TRUE(thread.ok());
-    thread->Release([&](const absl::Status& prepared) {
-      EXPECT_TRUE(prepared.ok());
-      EXPECT_EQ(step.exchange(2), 1);
-    });
+    EXPECT_EQ(thread->AwaitPrepared(), absl::OkStatus());
+    EXPECT_EQ(step, 1);
+    thread->Release([&] { EXPECT_EQ(step.exchange(2), 1); });
   }
   EXPECT_EQ(step, 2);
 }
@@ -35,14 +34,18 @@ TEST(ParkedThreadTest, WithoutWorkItJustEnds) {
   EXPECT_TRUE(prepared);
 }
 
-TEST(ParkedThreadTest, TheWorkHearsOfAFailedPreparation) {
-  std::atomic<bool> failed = false;
+TEST(ParkedThreadTest, AFailedPreparationIsTold) {
+  std::atomic<bool> ended = false;
   {
-    auto thread = ParkedThread::Start("test", [] { return absl::InternalError("no"); });
+    auto thread = ParkedThread::Start("test", [&] {
+      ended = true;
+      return absl::InternalError("no");
+    });
     ASSERT_TRUE(thread.ok());
-    thread->Release([&](const absl::Status& prepared) { failed = !prepared.ok(); });
+    EXPECT_EQ(thread->AwaitPrepared(), absl::InternalError("no"));
+    EXPECT_EQ(thread->AwaitPrepared(), absl::InternalError("no"));
   }
-  EXPECT_TRUE(failed);
+  EXPECT_TRUE(ended);
 }
 
 TEST(ParkedThreadTest, CanBeMoved) {
@@ -51,7 +54,7 @@ TEST(ParkedThreadTest, CanBeMoved) {
     auto thread = ParkedThread::Start("test", nullptr);
     ASSERT_TRUE(thread.ok());
     ParkedThread moved = *std::move(thread);
-    moved.Release([&](const absl::Status&) { worked = true; });
+    moved.Release([&] { worked = true; });
   }
   EXPECT_TRUE(worked);
 }
