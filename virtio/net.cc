@@ -145,13 +145,6 @@ void Net::OnWritable(uint16_t pair) {
   if (running_ && pair < used_pairs_ && pairs_[pair].sending == State::kBlocked) Send(pair);
 }
 
-void Net::OnLinkLost(std::string why) {
-  if (!running_) return;
-  StopBackend();
-  SetLink(0);
-  host_->Report(absl::StrCat("its link is lost: ", why));
-}
-
 void Net::Receive(uint16_t pair) {
   NetReceiver& receiver = pairs_[pair].receiver;
   Queue& queue = queues_[NetReceiveQueue(pair)];
@@ -172,7 +165,7 @@ void Net::Receive(uint16_t pair) {
       case NetReceiver::Turn::kBroken:
         return Fail(receiver.failure());
       case NetReceiver::Turn::kLinkLost:
-        return OnLinkLost(std::strerror(receiver.link_error()));
+        return LoseLink(std::strerror(receiver.link_error()));
     }
   }
 }
@@ -181,7 +174,7 @@ void Net::Receive(uint16_t pair) {
 void Net::ResumeReceiving(uint16_t pair) {
   pairs_[pair].receiving = State::kReady;
   const absl::Status resumed = backend_->ResumeReceiving(pair);
-  if (!resumed.ok()) OnLinkLost(absl::StrCat(resumed.message()));
+  if (!resumed.ok()) LoseLink(resumed.message());
 }
 
 void Net::PauseReceiving(uint16_t pair, State state) {
@@ -310,6 +303,12 @@ void Net::Publish(Queue& queue) {
 void Net::Fail(std::string what) {
   StopBackend();
   host_->Fail(std::move(what));
+}
+
+void Net::LoseLink(absl::string_view why) {
+  StopBackend();
+  SetLink(0);
+  host_->Report(absl::StrCat("its link is lost: ", why));
 }
 
 void Net::SetLink(uint16_t status) {

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "base/event_loop.h"
 #include "virtio/device.h"
 #include "virtio/net_backend.h"
@@ -93,7 +94,6 @@ class Net final : public Device, private NetBackendEvents {
 
   void OnReadable(uint16_t pair) override;
   void OnWritable(uint16_t pair) override;
-  void OnLinkLost(std::string why) override;
 
   [[nodiscard]] bool IsControlQueue(uint16_t queue) const;
   // Makes what is missing for the first `count` pairs.
@@ -113,6 +113,7 @@ class Net final : public Device, private NetBackendEvents {
 
   void Publish(Queue& queue);
   void StopBackend();
+  void LoseLink(absl::string_view why);
   void Fail(std::string what);
   void SetLink(uint16_t status);
 

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 
 #include "absl/status/status.h"
 #include "virtio/net_protocol.h"
@@ -19,12 +18,11 @@ class NetBackendEvents {
   NetBackendEvents(const NetBackendEvents&) = delete;
   NetBackendEvents& operator=(const NetBackendEvents&) = delete;
 
-  // Packets may be there. Comes again as long as they are, unless PauseReceiving() was called.
+  // Packets may be there, or the link is lost: Receive() tells. Comes again as long as they are,
+  // unless PauseReceiving() was called.
   virtual void OnReadable(uint16_t pair) = 0;
   // After Send() said EAGAIN: sending may work again.
   virtual void OnWritable(uint16_t pair) = 0;
-  // Nothing will come or go any more, until Start() works again. Once; `why` is for people.
-  virtual void OnLinkLost(std::string why) = 0;
 
  protected:
   ~NetBackendEvents() = default;
@@ -75,8 +73,9 @@ class NetBackend {
   // Sends one packet, whole or not at all. Its first piece begins with the whole NetHeader. The
   // pieces, not the bytes, may be changed. Never blocks.
   [[nodiscard]] virtual Result Send(uint16_t pair, std::span<iovec> packet) = 0;
-  // Receives one packet into `room`, whose first piece takes the NetHeader and nothing else. What
-  // does not fit is lost. The pieces may be changed. Never blocks.
+  // Receives one packet into `room`, whose first piece takes the NetHeader and nothing else; it
+  // takes any frame. The pieces may be changed. Never blocks. Errors but EAGAIN: the link is lost,
+  // nothing comes any more until Start() works again; OnReadable() may go on coming until Stop().
   [[nodiscard]] virtual Result Receive(uint16_t pair, std::span<iovec> room) = 0;
 
   // Gives up descriptors. Comes after Stop(), and nothing after it.

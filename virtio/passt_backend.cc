@@ -18,8 +18,6 @@ namespace mayfly::virtio {
 namespace {
 
 constexpr unsigned kBitsPerByte = 8;
-// What recvmsg(2) takes (IOV_MAX), less the spill and the next frame's length.
-constexpr size_t kMaxRoomPieces = 1024 - 2;
 
 void Encode(uint64_t length, std::span<std::byte> out) {
   for (size_t i = out.size(); i-- > 0; length >>= kBitsPerByte) {
@@ -40,23 +38,13 @@ void Encode(uint64_t length, std::span<std::byte> out) {
   return size;
 }
 
-// The first `count` bytes of `pieces`.
-[[nodiscard]] std::vector<std::byte> Gather(std::span<const iovec> pieces, size_t count) {
-  std::vector<std::byte> bytes(count);
-  auto rest = std::span(bytes);
+// Fills `bytes` from `pieces`, which have as many.
+void Gather(std::span<const iovec> pieces, std::span<std::byte> bytes) {
   for (const iovec& piece : pieces) {
-    const size_t size = std::min(piece.iov_len, rest.size());
-    if (size != 0) std::memcpy(rest.data(), piece.iov_base, size);
-    rest = rest.subspan(size);
+    const size_t size = std::min(piece.iov_len, bytes.size());
+    if (size != 0) std::memcpy(bytes.data(), piece.iov_base, size);
+    bytes = bytes.subspan(size);
   }
-  return bytes;
-}
-
-// `bytes` without the first `skip` of `pieces`, which are gone.
-[[nodiscard]] std::vector<std::byte> GatherBehind(std::span<const iovec> pieces, size_t skip) {
-  std::vector<std::byte> bytes = Gather(pieces, SizeOf(pieces));
-  bytes.erase(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(skip));
-  return bytes;
 }
 
 // Copies as much of `bytes` as `pieces` can take.
@@ -132,11 +120,7 @@ absl::StatusOr<std::unique_ptr<PasstBackend>> PasstBackend::Create(OwnedFd socke
 }
 
 PasstBackend::PasstBackend(Passkey, OwnedFd socket, OwnedFd writability, EventLoop& io)
-    : socket_(std::move(socket)),
-      writability_(std::move(writability)),
-      io_(io),
-      // Not touched, and so not backed by memory, before a frame needs it.
-      spill_(std::make_unique_for_overwrite<std::byte[]>(kMaxFrameSize)) {}
+    : socket_(std::move(socket)), writability_(std::move(writability)), io_(io) {}
 
 PasstBackend::~PasstBackend() { Stop(); }
 
@@ -157,7 +141,7 @@ void PasstBackend::PauseReceiving(uint16_t /*pair*/) {
 }
 
 absl::Status PasstBackend::ResumeReceiving(uint16_t /*pair*/) {
-  if (watching_readability_ || lost_ != 0) return absl::OkStatus();
+  if (watching_readability_) return absl::OkStatus();
   MAYFLY_RETURN_IF_ERROR(io_.Watch(socket_.get(), [this] { events_->OnReadable(0); }));
   watching_readability_ = true;
   return absl::OkStatus();
@@ -207,7 +191,11 @@ NetBackend::Result PasstBackend::Send(uint16_t /*pair*/, std::span<iovec> packet
   const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN) return {.error = errno};
   if (sent >= 0 && static_cast<size_t>(sent) == SizeOf(pieces_)) return {};
-  if (sent > 0) unsent_ = GatherBehind(pieces_, static_cast<size_t>(sent));
+  if (sent > 0) {
+    unsent_.resize(SizeOf(pieces_));
+    Gather(pieces_, unsent_);
+    unsent_.erase(unsent_.begin(), unsent_.begin() + sent);  // which is gone
+  }
   if (!WatchWritability().ok()) return Lose(ENOMEM);
   return {.error = sent > 0 ? 0 : EAGAIN};
 }
@@ -244,8 +232,7 @@ NetBackend::Result PasstBackend::Receive(uint16_t /*pair*/, std::span<iovec> roo
   }
   const NetHeader header;  // no offloads
   std::memcpy(room.front().iov_base, &header, kNetHeaderSize);
-  return {.error = 0,
-          .bytes = kNetHeaderSize + std::min(std::exchange(length_, 0), SizeOf(room.subspan(1)))};
+  return {.error = 0, .bytes = kNetHeaderSize + std::exchange(length_, 0)};
 }
 
 int PasstBackend::ReadLength() {
@@ -266,12 +253,11 @@ int PasstBackend::ReadLength() {
 int PasstBackend::ReadFrame(std::span<const iovec> room) {
   pieces_.clear();
   size_t missing = length_;
-  for (const iovec& piece : room.first(std::min(room.size(), kMaxRoomPieces))) {
+  for (const iovec& piece : room) {
     const size_t size = std::min(piece.iov_len, missing);
     if (size != 0) pieces_.push_back({.iov_base = piece.iov_base, .iov_len = size});
     missing -= size;
   }
-  if (missing != 0) pieces_.push_back({.iov_base = spill_.get(), .iov_len = missing});
   pieces_.push_back({.iov_base = length_bytes_.data(), .iov_len = kLengthSize});
 
   msghdr message{};
@@ -281,9 +267,9 @@ int PasstBackend::ReadFrame(std::span<const iovec> room) {
   if (received <= 0) return WhyNothing(received);
   const auto count = static_cast<size_t>(received);
   if (count < length_) {
-    begun_ = Gather(pieces_, count);
-    begun_read_ = count;
     begun_.resize(length_);
+    Gather(pieces_, std::span(begun_).first(count));
+    begun_read_ = count;
     return EAGAIN;
   }
   length_read_ = count - length_;
@@ -302,9 +288,6 @@ int PasstBackend::WhyNothing(ssize_t received) { return received == 0 ? ECONNRES
 
 NetBackend::Result PasstBackend::Lose(int error) {
   lost_ = error;
-  // The end of a stream stays readable.
-  PauseReceiving(0);
-  UnwatchWritability();
   return {.error = error};
 }
 

@@ -78,6 +78,7 @@ class PasstBackend final : public NetBackend {
   [[nodiscard]] int ReadRest();
   // What is returned for `received` of recvmsg(2), where nothing was.
   [[nodiscard]] static int WhyNothing(ssize_t received);
+  // Ends the link. Whoever watches the socket is told of it by Receive().
   [[nodiscard]] Result Lose(int error);
 
   OwnedFd socket_;
@@ -98,7 +99,6 @@ class PasstBackend final : public NetBackend {
   size_t length_ = 0;                                  // the number, once all of it is read
   std::vector<std::byte> begun_;                       // a frame that came in parts,
   size_t begun_read_ = 0;                              // so far
-  std::unique_ptr<std::byte[]> spill_;                 // for what has no room
 };
 
 }  // namespace mayfly::virtio

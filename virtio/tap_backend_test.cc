@@ -79,7 +79,6 @@ class CountingEvents final : public NetBackendEvents {
     on_readable();
   }
   void OnWritable(uint16_t /*pair*/) override {}
-  void OnLinkLost(std::string /*why*/) override {}
 };
 
 // In a network namespace of its own, which the test's thread never leaves.
