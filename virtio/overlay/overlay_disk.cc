@@ -359,15 +359,13 @@ int OverlayDisk::Drop(Clusters clusters) {
   if (!Fits(contents_.map.GrowthBySetting(clusters.begin, clusters.end, ClusterState::kZero))) {
     return EDQUOT;
   }
-  while (clusters.begin < clusters.end) {
-    const OverlayMap::Run run = contents_.map.RunAt(clusters.begin, clusters.end);
-    contents_.map.Set(clusters.begin, run.end, ClusterState::kZero);
-    if (run.state == ClusterState::kData && upper_->discard_granularity() != 0) {
-      // Where that cannot be done, only space is lost: the map says that there is nothing.
-      (void)Await(*upper_, BlockOperation::kDiscard, InUpper(clusters.begin * kOverlayCluster),
-                  (run.end - clusters.begin) * kOverlayCluster);
-    }
-    clusters.begin = run.end;
+  const uint64_t data_before = contents_.map.data_clusters();
+  contents_.map.Set(clusters.begin, clusters.end, ClusterState::kZero);
+  if (contents_.map.data_clusters() != data_before && upper_->discard_granularity() != 0) {
+    // In one go: a request for each run of data would let a guest ask for very many at once. Where
+    // it cannot be done, only space is lost: the map says that there is nothing.
+    (void)Await(*upper_, BlockOperation::kDiscard, InUpper(clusters.begin * kOverlayCluster),
+                (clusters.end - clusters.begin) * kOverlayCluster);
   }
   return 0;
 }

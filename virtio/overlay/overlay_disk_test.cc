@@ -151,8 +151,21 @@ TEST_F(OverlayDiskTest, ADiscardFreesAndHidesTheBase) {
   ExpectBytes(0, 2 * kOverlayCluster, std::byte{1});
   ExpectBytes(2 * kOverlayCluster, 10 * kOverlayCluster, kZero);
   ExpectBytes(12 * kOverlayCluster, kOverlayCluster, kBaseByte);
-  EXPECT_EQ(upper_->discarded(), 6 * kOverlayCluster);
+  EXPECT_EQ(upper_->discards(), 1U);
+  EXPECT_EQ(upper_->discarded(), 10 * kOverlayCluster);
   EXPECT_EQ(disk_->used_bytes(), 3 * kOverlayPage);
+}
+
+TEST_F(OverlayDiskTest, ADiscardOfManyPiecesIsOneOfTheUpper) {
+  for (uint64_t cluster = 0; cluster < kClusters - 1; cluster += 2) {
+    ASSERT_EQ(Write(cluster * kOverlayCluster, kOverlayCluster, 1), 0);
+  }
+  ASSERT_EQ(Do(BlockOperation::kDiscard, 0, kCapacity), 0);
+  EXPECT_EQ(upper_->discards(), 1U);
+  ExpectBytes(0, kCapacity, kZero);
+  EXPECT_EQ(disk_->used_bytes(), kOverlayPage);
+  ASSERT_EQ(Do(BlockOperation::kDiscard, 0, kCapacity), 0);
+  EXPECT_EQ(upper_->discards(), 1U) << "there is nothing to give back";
 }
 
 TEST_F(OverlayDiskTest, ADiscardLeavesPartsOfClusters) {
@@ -341,6 +354,29 @@ TEST_F(OverlayDiskTest, RequestsCompleteWhenTheirLayerDoes) {
   base_->Complete(0);
   EXPECT_EQ(read.error, 0);
   EXPECT_EQ(read.batches, 1U);
+}
+
+// Who resets the device when a request is done is gone when the layer's batch is over.
+TEST_F(OverlayDiskTest, NobodyIsToldOfABatchThatADrainEnded) {
+  class Draining final : public BlockCompletion {
+   public:
+    explicit Draining(OverlayDisk& disk) : disk_(disk) {}
+    void OnCompleted(BlockRequest& /*request*/, int error) override {
+      EXPECT_EQ(error, 0);
+      disk_.Drain();
+    }
+    void OnBatchCompleted() override { ++batches; }
+    unsigned batches = 0;
+
+   private:
+    OverlayDisk& disk_;
+  };
+  Open(OverlayDisk::kNoCap, VolatileDisk::Completion::kLater);
+  Draining draining(*disk_);
+  Request write(BlockOperation::kWrite, 0, kOverlayCluster, std::byte{1});
+  disk_->Submit(write.block, draining);
+  upper_->Complete(0);
+  EXPECT_EQ(draining.batches, 0U);
 }
 
 TEST_F(OverlayDiskTest, AFailedWriteLeavesTheCluster) {

@@ -149,7 +149,10 @@ int VolatileDisk::Do(const BlockRequest& request) {
     case BlockOperation::kDiscard:
     case BlockOperation::kWriteZeroes:
       Require(discard_granularity_ != 0);
-      if (request.operation == BlockOperation::kDiscard) discarded_ += request.length;
+      if (request.operation == BlockOperation::kDiscard) {
+        ++discards_;
+        discarded_ += request.length;
+      }
       image_.Write(offset, std::vector<std::byte>(request.length));
       return 0;
   }

@@ -63,8 +63,9 @@ class VolatileDisk final : public BlockBackend {
   void FailAfter(size_t after) { requests_until_failure_ = after; }
   void StopFailing() { requests_until_failure_ = kNever; }
   void SetDiscardGranularity(uint32_t bytes) { discard_granularity_ = bytes; }
-  // Bytes given back by discards.
+  // Bytes that discards were asked to give back, and how many these were.
   [[nodiscard]] uint64_t discarded() const { return discarded_; }
+  [[nodiscard]] unsigned discards() const { return discards_; }
   [[nodiscard]] unsigned flushes() const { return flushes_; }
   [[nodiscard]] unsigned reads() const { return reads_; }
   [[nodiscard]] bool closed() const { return closed_; }
@@ -87,6 +88,7 @@ class VolatileDisk final : public BlockBackend {
   std::deque<Waiting> waiting_;
   size_t requests_until_failure_ = kNever;
   uint64_t discarded_ = 0;
+  unsigned discards_ = 0;
   unsigned flushes_ = 0;
   unsigned reads_ = 0;
   bool closed_ = false;
