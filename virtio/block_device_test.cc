@@ -71,6 +71,13 @@ class BlockDeviceTest : public ::testing::TestWithParam<DiskEngine> {
                     {.access = BlockAccess::kReadWrite, .caching = caching}, GetParam(), "loop",
                     *io_);
   }
+  // Makes the device one that takes whole pages only. False where it cannot be.
+  [[nodiscard]] bool OpenWithBlocksOfAPage(DiskCaching caching) {
+    if (::ioctl(device_.get(), LOOP_SET_BLOCK_SIZE, kPage) != 0) return false;
+    disk_.reset();
+    disk_ = Open(caching).value();
+    return true;
+  }
   int Do(BlockOperation operation, uint64_t offset, uint64_t length,
          BlockZeroing zeroing = BlockZeroing::kKeepAllocated) {
     iovec piece = {.iov_base = memory_.data(), .iov_len = length};
@@ -146,6 +153,54 @@ TEST_P(BlockDeviceTest, WritesZeroes) {
     EXPECT_EQ(ByteAt(12 * kPage - 1), std::byte{0});
     EXPECT_EQ(ByteAt(12 * kPage), std::byte{7});
   }
+}
+
+// A driver is told of sectors, whatever the blocks.
+TEST_P(BlockDeviceTest, DiscardsAndZeroesPartsOfBlocks) {
+  for (const DiskCaching caching : {DiskCaching::kHostCache, DiskCaching::kDirect}) {
+    if (!OpenWithBlocksOfAPage(caching))
+      GTEST_SKIP() << "no larger blocks: " << std::strerror(errno);
+    for (const auto zeroing : {BlockZeroing::kMayUnmap, BlockZeroing::kKeepAllocated}) {
+      Fill(std::byte{7});
+      ASSERT_EQ(Do(BlockOperation::kWriteZeroes, kSectorSize, 2 * kPage, zeroing), 0);
+      EXPECT_EQ(ByteAt(kSectorSize - 1), std::byte{7});
+      EXPECT_EQ(ByteAt(kSectorSize), std::byte{0});
+      EXPECT_EQ(ByteAt(2 * kPage + kSectorSize - 1), std::byte{0});
+      EXPECT_EQ(ByteAt(2 * kPage + kSectorSize), std::byte{7});
+    }
+    ASSERT_EQ(Do(BlockOperation::kDiscard, 4 * kPage + kSectorSize, kPage), 0);
+    EXPECT_EQ(ByteAt(4 * kPage), std::byte{7});
+    EXPECT_EQ(ByteAt(5 * kPage + kSectorSize), std::byte{7});
+  }
+}
+
+// They read the rest of the block, and write it back.
+TEST_P(BlockDeviceTest, ZeroesInAPartOfABlockComeAfterWhatIsOnItsWay) {
+  if (!OpenWithBlocksOfAPage(DiskCaching::kDirect)) {
+    GTEST_SKIP() << "no larger blocks: " << std::strerror(errno);
+  }
+  Fill(std::byte{7});
+  std::ranges::fill(memory_.bytes(), std::byte{8});
+  iovec page = {.iov_base = memory_.data(), .iov_len = kPage};
+  BlockRequest write;
+  write.operation = BlockOperation::kWrite;
+  write.length = kPage;
+  write.buffers = std::span(&page, 1);
+  BlockRequest zeroes;
+  zeroes.operation = BlockOperation::kWriteZeroes;
+  zeroes.offset = kSectorSize;
+  zeroes.length = kSectorSize;
+  Outcome written;
+  Outcome zeroed;
+  disk_->Submit(write, written);
+  disk_->Submit(zeroes, zeroed);
+  EXPECT_EQ(written.error(), 0);
+  disk_->Commit();
+  disk_->Drain();
+  EXPECT_EQ(zeroed.error(), 0);
+  EXPECT_EQ(ByteAt(kSectorSize - 1), std::byte{8});
+  EXPECT_EQ(ByteAt(kSectorSize), std::byte{0});
+  EXPECT_EQ(ByteAt(2 * kSectorSize), std::byte{8});
 }
 
 TEST_P(BlockDeviceTest, NoticesANewSize) {

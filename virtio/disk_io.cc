@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/checked.h"
+#include "base/guest_memory.h"
 #include "base/status.h"
 #include "virtio/buffers.h"
 
@@ -22,7 +23,6 @@ namespace {
 // What goes through the bounce buffer at once; a multiple of every alignment. Untouched pages cost
 // nothing.
 constexpr size_t kBounceSize = size_t{1} << 20;
-constexpr size_t kPageSize = 4096;
 
 // Zeroes for storage that cannot make them by itself.
 alignas(kPageSize) constexpr std::array<std::byte, size_t{64} << 10> kZeroes{};
@@ -43,6 +43,10 @@ std::span<iovec> Copy(Direction direction, std::span<std::byte> block, std::span
   }
   return pieces;
 }
+
+// Whether fallocate(2) cannot do it, but writing can. EINVAL: a block device takes whole blocks
+// only, and a driver asks for sectors.
+bool IsForOtherWay(int error) { return error == EOPNOTSUPP || error == EINVAL; }
 
 }  // namespace
 
@@ -144,6 +148,8 @@ int DiskIo::Discard(const BlockRequest& request) const {
   } else {
     error = Allocate(FALLOC_FL_PUNCH_HOLE, request);
   }
+  // A hint (virtio 1.2, 5.2.6.2), which a device of larger blocks cannot take for parts of them.
+  if (error == EINVAL) return 0;
   if (error != 0) return error;
   return request.durability == BlockDurability::kStable ? Flush() : 0;
 }
@@ -151,8 +157,8 @@ int DiskIo::Discard(const BlockRequest& request) const {
 int DiskIo::WriteZeroes(const BlockRequest& request) const {
   int error = EOPNOTSUPP;
   if (request.zeroing == BlockZeroing::kMayUnmap) error = Allocate(FALLOC_FL_PUNCH_HOLE, request);
-  if (error == EOPNOTSUPP) error = Allocate(FALLOC_FL_ZERO_RANGE, request);
-  if (error == EOPNOTSUPP) error = FillWithZeroes(request.offset, request.length);
+  if (IsForOtherWay(error)) error = Allocate(FALLOC_FL_ZERO_RANGE, request);
+  if (IsForOtherWay(error)) error = FillWithZeroes(request.offset, request.length);
   if (error != 0) return error;
   return request.durability == BlockDurability::kStable ? Flush() : 0;
 }

@@ -71,11 +71,11 @@ void UringDisk::Submit(BlockRequest& request, BlockCompletion& completion) {
 }
 
 bool UringDisk::IsForCall(const BlockRequest& request) {
-  if (uring_ == nullptr || refused_) return true;
-  if (!file_.IsAlignedFor(request) && IsTransfer(request.operation)) {
+  if (!file_.IsAlignedFor(request)) {
     Drain();  // DiskIo wants the file for itself
     return true;
   }
+  if (uring_ == nullptr || refused_) return true;
   if (request.operation == BlockOperation::kDiscard) return file_.is_block_device();
   return IsWriteForCall(request);
 }
@@ -241,7 +241,7 @@ void UringDisk::OnMoved(Transfer& transfer, size_t bytes) {
 }
 
 void UringDisk::OnAllocated(Transfer& transfer, int error) {
-  if (error == EOPNOTSUPP) {
+  if (error == EOPNOTSUPP || error == EINVAL) {
     DoInCall(transfer);  // which knows other ways
   } else if (error == 0 && transfer.request->durability == BlockDurability::kStable) {
     transfer.stabilizing = true;

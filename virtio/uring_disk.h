@@ -91,7 +91,7 @@ class UringDisk final : public BlockBackend {
   [[nodiscard]] Transfer& TakeTransfer();
 
   DiskFile file_;
-  std::optional<DiskIo> in_call_;  // set by Open(): it points to file_
+  std::optional<DiskIo> in_call_;  // set by Create(): it points to file_
   std::unique_ptr<Uring> uring_;   // none when closed
   EventLoop& io_;
   CachedWrites cached_writes_ = CachedWrites::kUnknown;
