@@ -39,7 +39,10 @@ class Submitter final : public BlockCompletion {
     }
     ++completed_;
   }
-  void OnBatchCompleted() override { ++batches_; }
+  void OnBatchCompleted() override {
+    ++batches_;
+    told_ = completed_;
+  }
 
   Job& Add(BlockOperation operation, uint64_t offset, uint64_t length, std::vector<iovec> buffers) {
     Job& job = *jobs_.emplace_back(std::make_unique<Job>());
@@ -52,10 +55,13 @@ class Submitter final : public BlockCompletion {
   }
   [[nodiscard]] bool done() const { return completed_ == jobs_.size(); }
   [[nodiscard]] unsigned batches() const { return batches_; }
+  // How many were done when a batch was told of last.
+  [[nodiscard]] size_t told() const { return told_; }
 
  private:
   std::vector<std::unique_ptr<Job>> jobs_;
   size_t completed_ = 0;
+  size_t told_ = 0;
   unsigned batches_ = 0;
 };
 
@@ -237,10 +243,12 @@ TEST_P(DiskEngineTest, CompletesOnTheLoopAndTellsOncePerBatch) {
   auto& flush = submitter.Add(BlockOperation::kFlush, 0, 0, {});
   disk_->Submit(flush.request, submitter);
   disk_->Commit();
+  const bool in_call = submitter.done();
   io_->Post([&] { StopWhenDone(*io_, submitter); });
   io_->Run();
   EXPECT_EQ(flush.error, 0);
   EXPECT_LE(submitter.batches(), 17U);
+  EXPECT_EQ(submitter.told(), in_call ? 0U : 17U);
   for (size_t i = 0; i < 16; ++i) EXPECT_EQ(Memory(i * kPage, kPage)[17], std::byte{4});
 }
 
