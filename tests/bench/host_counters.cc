@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
 
 namespace mayfly::bench {
@@ -18,17 +18,23 @@ namespace {
 
 constexpr int kAnyCpu = -1;
 constexpr int kNoGroup = -1;
+// Software KVMs may come without it.
+constexpr std::string_view kKvmExit = "kvm/kvm_exit";
 // After the task clock, in the order of HostCost's members.
-constexpr std::array<std::string_view, 5> kTracepoints = {"kvm/kvm_exit", "kvm/kvm_userspace_exit",
+constexpr std::array<std::string_view, 5> kTracepoints = {kKvmExit, "kvm/kvm_userspace_exit",
                                                           "kvm/kvm_mmio", "kvm/kvm_vcpu_wakeup",
                                                           "raw_syscalls/sys_enter"};
 
-std::optional<uint64_t> TracepointId(std::string_view name) {
-  for (const std::string_view root : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}) {
-    std::ifstream file(absl::StrCat(ToAbsl(root), "/events/", ToAbsl(name), "/id"));
+absl::StatusOr<uint64_t> TracepointId(std::string_view name,
+                                      const std::vector<std::string>& tracefs) {
+  for (const std::string& root : tracefs) {
+    std::ifstream file(absl::StrCat(root, "/events/", ToAbsl(name), "/id"));
     if (uint64_t id = 0; file >> id) return id;
   }
-  return std::nullopt;
+  return absl::NotFoundError(absl::StrCat(
+      "the kernel has no tracepoint ", ToAbsl(name), " in ", absl::StrJoin(tracefs, " or "),
+      ": be root, have kvm loaded, and tracefs mounted (mount -t tracefs tracefs ",
+      "/sys/kernel/tracing)"));
 }
 
 absl::StatusOr<OwnedFd> OpenEvent(pid_t pid, uint32_t type, uint64_t config) {
@@ -61,14 +67,16 @@ HostCost operator-(const HostCost& a, const HostCost& b) {
           .syscalls = a.syscalls - b.syscalls};
 }
 
-absl::StatusOr<HostCounters> HostCounters::Attach(pid_t pid) {
+absl::StatusOr<HostCounters> HostCounters::Attach(pid_t pid,
+                                                  const std::vector<std::string>& tracefs) {
   static_assert(kEvents == 1 + kTracepoints.size());
   HostCounters counters;
   MAYFLY_ASSIGN_OR_RETURN(counters.fds_[0],
                           OpenEvent(pid, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK));
   for (size_t i = 0; i < kTracepoints.size(); ++i) {
-    const std::optional<uint64_t> id = TracepointId(kTracepoints[i]);
-    if (!id) continue;
+    const absl::StatusOr<uint64_t> id = TracepointId(kTracepoints[i], tracefs);
+    if (!id.ok() && kTracepoints[i] == kKvmExit) continue;
+    MAYFLY_RETURN_IF_ERROR(id.status());
     MAYFLY_ASSIGN_OR_RETURN(counters.fds_[i + 1], OpenEvent(pid, PERF_TYPE_TRACEPOINT, *id));
   }
   return counters;

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
@@ -29,9 +31,12 @@ struct HostCost {
 // raw_syscalls) for a process, its threads, its children and theirs, from before its exec.
 class HostCounters final {
  public:
-  // For a process that has one thread. Errors: what the kernel refuses; without the right to trace
-  // (root, or CAP_PERFMON), PermissionDenied.
-  [[nodiscard]] static absl::StatusOr<HostCounters> Attach(pid_t pid);
+  // For a process that has one thread; `tracefs`: where the tracepoints may be. Errors: what the
+  // kernel refuses; without the right to trace (root, or CAP_PERFMON), PermissionDenied; NotFound
+  // without KVM's tracepoints, but for the one that some KVMs do not have.
+  [[nodiscard]] static absl::StatusOr<HostCounters> Attach(
+      pid_t pid, const std::vector<std::string>& tracefs = {"/sys/kernel/tracing",
+                                                            "/sys/kernel/debug/tracing"});
 
   [[nodiscard]] absl::StatusOr<HostCost> Read() const;
 
@@ -40,7 +45,7 @@ class HostCounters final {
 
   HostCounters() = default;
 
-  std::array<OwnedFd, kEvents> fds_;  // without an fd: an event that this kernel does not have
+  std::array<OwnedFd, kEvents> fds_;  // without an fd: kvm_exits that this KVM does not trace
 };
 
 }  // namespace mayfly::bench
