@@ -87,11 +87,13 @@ class DiskEngineTest : public ::testing::TestWithParam<Way> {
     ::close(fd);
   }
   void SetUp() override {
-    auto disk = Open();
-    if (!disk.ok() && GetParam().caching == DiskCaching::kDirect) {
-      GTEST_SKIP() << "no O_DIRECT here: " << disk.status();
+    // We ask the file system ourselves: tmpfs before Linux 6.6, for one, has none.
+    if (GetParam().caching == DiskCaching::kDirect &&
+        !OwnedFd(::open(path_.c_str(), O_RDWR | O_DIRECT | O_CLOEXEC)).valid()) {
+      GTEST_SKIP() << "runs on file systems that have O_DIRECT, such as ext4 (--test_tmpdir): "
+                   << std::strerror(errno);
     }
-    disk_ = std::move(disk).value();
+    disk_ = Open().value();
   }
   void TearDown() override { ::unlink(path_.c_str()); }
 

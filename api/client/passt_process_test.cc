@@ -141,7 +141,8 @@ class BoundPort final {
 class PasstProcessTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (!PasstProcess::FindProgram().ok()) GTEST_SKIP() << "passt is not installed here";
+    if (!PasstProcess::FindProgram().ok())
+      GTEST_SKIP() << "runs where passt is installed (ci/deps)";
   }
 };
 

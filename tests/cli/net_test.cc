@@ -109,7 +109,7 @@ TEST_F(NetTest, WithoutAnyThereIsNoDevice) {
 }
 
 TEST_F(NetTest, ATapByName) {
-  if (!MayHaveTaps()) GTEST_SKIP() << "needs root and /dev/net/tun";
+  if (!MayHaveTaps()) GTEST_SKIP() << "runs for root, where /dev/net/tun is";
   Command one = Sender("tap=mayfly0");
   one.Prepare(EnterEmptyNetwork);
   const CommandResult result = one.Run();
@@ -121,7 +121,7 @@ TEST_F(NetTest, ATapByName) {
 }
 
 TEST_F(NetTest, ATapHandedIn) {
-  if (!MayHaveTaps()) GTEST_SKIP() << "needs root and /dev/net/tun";
+  if (!MayHaveTaps()) GTEST_SKIP() << "runs for root, where /dev/net/tun is";
   Command command = Sender("fd=" + std::to_string(kTapFd));
   command.Prepare(OpenTapFd);
   const CommandResult result = command.Run();
@@ -130,14 +130,14 @@ TEST_F(NetTest, ATapHandedIn) {
 
 // The user network: TearDown() sees that passt is gone, too.
 TEST_F(NetTest, TheUsersOwn) {
-  if (!HasPasst()) GTEST_SKIP() << "passt is not installed";
+  if (!HasPasst()) GTEST_SKIP() << "runs where passt is installed (ci/deps)";
   const CommandResult result = Sender("user,mac=02:00:00:00:00:07").Run();
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   EXPECT_THAT(result.out, HasSubstr("result tx-64 "));
 }
 
 TEST_F(NetTest, TheUsersOwnEndsWithACommandThatIsKilled) {
-  if (!HasPasst()) GTEST_SKIP() << "passt is not installed";
+  if (!HasPasst()) GTEST_SKIP() << "runs where passt is installed (ci/deps)";
   Command command = RunGuest("echo", {"--net", "user"});
   command.Start();
   command.AwaitOutput("ready");
@@ -146,7 +146,7 @@ TEST_F(NetTest, TheUsersOwnEndsWithACommandThatIsKilled) {
 }
 
 TEST_F(NetTest, APortThatIsTakenEndsTheVm) {
-  if (!HasPasst()) GTEST_SKIP() << "passt is not installed";
+  if (!HasPasst()) GTEST_SKIP() << "runs where passt is installed (ci/deps)";
   const TakenPort taken;
   ASSERT_NE(taken.number(), 0);
   const std::string forward = ",forward=" + std::to_string(taken.number()) + ":80";
@@ -178,7 +178,7 @@ TEST_F(NetTest, WhatIsWrongIsSaid) {
 }
 
 TEST_F(NetTest, ATapThatIsNotOursIsExplained) {
-  if (!MayHaveTaps()) GTEST_SKIP() << "needs root and /dev/net/tun";
+  if (!MayHaveTaps()) GTEST_SKIP() << "runs for root, where /dev/net/tun is";
   Command command = RunGuest("hello", {"--net", "tap=lo"});
   command.Prepare(EnterEmptyNetwork);
   ExpectComplaint(std::move(command), {"--net", "lo", "no tap"});

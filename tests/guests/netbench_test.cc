@@ -37,10 +37,10 @@ uint64_t PacketsSent(const std::string& output) {
 
 TEST_F(NetBenchTest, EveryPacketArrives) {
   if (const absl::Status status = bench::EnterEmptyNetwork(); !status.ok()) {
-    GTEST_SKIP() << "no right to make a network namespace: " << status;
+    GTEST_SKIP() << "runs for root: " << status;
   }
   const auto tap = bench::BenchTap::Create(kTap);
-  if (!tap.ok()) GTEST_SKIP() << "no right to make a tap: " << tap.status();
+  if (!tap.ok()) GTEST_SKIP() << "runs where /dev/net/tun is: " << tap.status();
   const auto peer = bench::NetPeer::Start(tap->index());
   ASSERT_TRUE(peer.ok()) << peer.status();
   const CommandResult result =
