@@ -9,7 +9,8 @@
 namespace mayfly::bench {
 
 // A positive number at that place; `fallback` where there is no such argument, 0 where it is none.
-[[nodiscard]] inline int PositiveArgument(std::span<char*> arguments, size_t index, int fallback) {
+[[nodiscard]] inline int PositiveArgument(std::span<char* const> arguments, size_t index,
+                                          int fallback) {
   if (arguments.size() <= index) return fallback;
   const std::string_view text = arguments[index];
   int number = 0;

@@ -1,4 +1,4 @@
-// block_bench BINARIES DIRECTORY [ROUNDS [MILLISECONDS]]: virtio-blk, measured by the guest
+// block_bench BINARIES DIRECTORY [ROUNDS]: virtio-blk, measured by the guest
 // blkbench on Mayfly and on QEMU microvm by turns, so that a noisy moment hits both alike. BINARIES
 // is a folder laid out as Bazel's output. The disk is once a file in /dev/shm, so that nothing but
 // the VMM is measured, and once a file in DIRECTORY with O_DIRECT. Prints JSON lines, as ci/bench
@@ -18,16 +18,15 @@
 #include "absl/strings/str_cat.h"
 #include "base/owned_fd.h"
 #include "base/status.h"
-#include "tests/bench/arguments.h"
 #include "tests/bench/guest_bench.h"
+#include "tests/bench/mayfly_subjects.h"
 #include "tests/bench/qemu.h"
 
 namespace mayfly::bench {
 namespace {
 
 constexpr uint64_t kDiskBytes = uint64_t{256} << 20;
-constexpr int kDefaultRounds = 5;
-constexpr int kDefaultMilliseconds = 500;
+constexpr const char* kWords = "ms=500";  // of each case
 
 struct Backing {
   std::string_view name;
@@ -37,34 +36,20 @@ struct Backing {
 };
 
 // QEMU at its best, as far as it is known: the disk in a thread of its own, and io_uring.
-std::vector<std::string> Qemu(const std::string& kernel, const std::string& words,
-                              const Backing& disk) {
-  return QemuMicrovm(kernel, words,
+std::vector<std::string> Qemu(const std::string& kernel, const Backing& disk) {
+  return QemuMicrovm(kernel, kWords,
                      {"-object", "iothread,id=io0", "-drive",
                       absl::StrCat("if=none,id=disk,format=raw,aio=io_uring,file=", disk.path,
                                    ",cache=", ToAbsl(disk.qemu)),
                       "-device", "virtio-blk-device,drive=disk,iothread=io0"});
 }
 
-std::vector<GuestSubject> Subjects(const std::string& binaries, const Backing& disk,
-                                   int milliseconds) {
+std::vector<GuestSubject> Subjects(const std::string& binaries, const Backing& disk) {
   const std::string kernel = binaries + "/tests/guests/blkbench";
-  const std::string words = absl::StrCat("ms=", milliseconds);
-  const auto mayfly = [&](std::string_view pages) {
-    return std::vector<std::string>{binaries + "/mayfly",
-                                    "run",
-                                    "--kernel",
-                                    kernel,
-                                    "--disk",
-                                    absl::StrCat(disk.path, ToAbsl(disk.mayfly)),
-                                    "--cmdline",
-                                    words,
-                                    "--memory",
-                                    absl::StrCat("128M,pages=", ToAbsl(pages))};
-  };
-  return {{.name = "mayfly", .argv = mayfly("small"), .status = 0},
-          {.name = "mayfly, huge", .argv = mayfly("transparent"), .status = 0},
-          {.name = "qemu", .argv = Qemu(kernel, words, disk), .status = kQemuStatus}};
+  std::vector<GuestSubject> subjects = MayflySubjects(
+      binaries, kernel, kWords, {"--disk", absl::StrCat(disk.path, ToAbsl(disk.mayfly))});
+  subjects.push_back({.name = "qemu", .argv = Qemu(kernel, disk), .status = kQemuStatus});
+  return subjects;
 }
 
 std::vector<Figure> Evaluate(const GuestReport& report, const HostCost& cost) {
@@ -88,8 +73,7 @@ absl::Status MakeDisk(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status Run(const std::string& binaries, const std::string& directory, int rounds,
-                 int milliseconds) {
+absl::Status Run(const std::string& binaries, const std::string& directory, int rounds) {
   const std::array backings = {
       Backing{.name = "page cache, ",
               .path = absl::StrCat("/dev/shm/mayfly-bench-", ::getpid()),
@@ -106,7 +90,7 @@ absl::Status Run(const std::string& binaries, const std::string& directory, int 
   GuestBench bench("block", Evaluate);
   for (int round = 0; round < rounds; ++round) {
     for (const Backing& backing : backings) {
-      MAYFLY_RETURN_IF_ERROR(bench.Round(backing.name, Subjects(binaries, backing, milliseconds)));
+      MAYFLY_RETURN_IF_ERROR(bench.Round(backing.name, Subjects(binaries, backing)));
     }
   }
   bench.Print(stdout);
@@ -118,15 +102,7 @@ absl::Status Run(const std::string& binaries, const std::string& directory, int 
 
 int main(int argc, char** argv) {
   using namespace mayfly::bench;
-  const std::span arguments(argv, static_cast<size_t>(argc));
-  const int rounds = PositiveArgument(arguments, 3, kDefaultRounds);
-  const int milliseconds = PositiveArgument(arguments, 4, kDefaultMilliseconds);
-  if (arguments.size() < 3 || arguments.size() > 5 || rounds == 0 || milliseconds == 0) {
-    std::fputs("usage: block_bench BINARIES DIRECTORY [ROUNDS [MILLISECONDS]]\n", stderr);
-    return 2;
-  }
-  const absl::Status status = Run(arguments[1], arguments[2], rounds, milliseconds);
-  if (status.ok()) return 0;
-  std::fputs(absl::StrCat("block_bench: ", status.message(), "\n").c_str(), stderr);
-  return 1;
+  return GuestBenchMain(
+      std::span(argv, static_cast<size_t>(argc)), "block_bench", "BINARIES DIRECTORY",
+      [](std::span<char* const> words, int rounds) { return Run(words[0], words[1], rounds); });
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status.h"
+#include "tests/bench/arguments.h"
 #include "tests/bench/measured_process.h"
 
 namespace mayfly::bench {
@@ -17,6 +18,7 @@ namespace {
 // Far longer than any case, so that a VMM that hangs is an error and not for ever.
 constexpr std::chrono::seconds kPatience{120};
 constexpr std::string_view kBegin = "begin ";
+constexpr int kDefaultRounds = 5;
 
 }  // namespace
 
@@ -98,6 +100,20 @@ void GuestBench::Print(std::FILE* out) const {
     }
     if (!quotients.empty()) std::fprintf(out, "%s\n", quotients.ToJson(bench_).c_str());
   }
+}
+
+int GuestBenchMain(std::span<char* const> arguments, std::string_view program,
+                   std::string_view words, const RunRounds& run) {
+  const auto fixed = 1 + static_cast<size_t>(std::ranges::count(words, ' '));
+  const int rounds = PositiveArgument(arguments, 1 + fixed, kDefaultRounds);
+  if (arguments.size() < 1 + fixed || arguments.size() > 2 + fixed || rounds == 0) {
+    absl::FPrintF(stderr, "usage: %s %s [ROUNDS]\n", ToAbsl(program), ToAbsl(words));
+    return 2;
+  }
+  const absl::Status status = run(arguments.subspan(1, fixed), rounds);
+  if (status.ok()) return 0;
+  absl::FPrintF(stderr, "%s: %s\n", ToAbsl(program), status.message());
+  return 1;
 }
 
 }  // namespace mayfly::bench

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,5 +67,13 @@ class GuestBench final {
   const Evaluate evaluate_;
   std::vector<Series> series_;  // in the order in which they came up
 };
+
+// Makes a round of a benchmark `rounds` times; `words` are those of its command line before that.
+using RunRounds = std::function<absl::Status(std::span<char* const> words, int rounds)>;
+
+// main() of the benchmark `program`, whose arguments are `words` ("BINARIES DIRECTORY") and a
+// number of rounds, which may be left out. Returns its exit status.
+[[nodiscard]] int GuestBenchMain(std::span<char* const> arguments, std::string_view program,
+                                 std::string_view words, const RunRounds& run);
 
 }  // namespace mayfly::bench

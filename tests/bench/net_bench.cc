@@ -1,4 +1,4 @@
-// net_bench BINARIES [ROUNDS [MILLISECONDS]]: virtio-net over a tap, measured by the guest netbench
+// net_bench BINARIES [ROUNDS]: virtio-net over a tap, measured by the guest netbench
 // on Mayfly and on QEMU microvm by turns, so that a noisy moment hits both alike. BINARIES is a
 // folder laid out as Bazel's output. In a network of its own; what the guest sends to nobody, the
 // host's kernel drops; what it receives comes from a packet socket (net_peer.h). Prints JSON lines,
@@ -12,44 +12,31 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "tests/bench/arguments.h"
 #include "tests/bench/bench_tap.h"
 #include "tests/bench/guest_bench.h"
+#include "tests/bench/mayfly_subjects.h"
 #include "tests/bench/net_peer.h"
 #include "tests/bench/qemu.h"
 
 namespace mayfly::bench {
 namespace {
 
-constexpr int kDefaultRounds = 5;
-constexpr int kDefaultMilliseconds = 500;
+constexpr const char* kWords = "ms=500";  // of each case
 constexpr const char* kTap = "mayfly-bench0";
 constexpr const char* kMac = "02:00:00:00:00:02";
 
-std::vector<GuestSubject> Subjects(const std::string& binaries, int milliseconds) {
+std::vector<GuestSubject> Subjects(const std::string& binaries) {
   const std::string kernel = binaries + "/tests/guests/netbench";
-  const std::string words = absl::StrCat("ms=", milliseconds);
-  const auto mayfly = [&](std::string_view pages) {
-    return std::vector<std::string>{binaries + "/mayfly",
-                                    "run",
-                                    "--kernel",
-                                    kernel,
-                                    "--net",
-                                    absl::StrCat("tap=", kTap, ",mac=", kMac),
-                                    "--cmdline",
-                                    words,
-                                    "--memory",
-                                    absl::StrCat("128M,pages=", ToAbsl(pages))};
-  };
-  return {
-      {.name = "mayfly", .argv = mayfly("small"), .status = 0},
-      {.name = "mayfly, huge", .argv = mayfly("transparent"), .status = 0},
+  std::vector<GuestSubject> subjects = MayflySubjects(
+      binaries, kernel, kWords, {"--net", absl::StrCat("tap=", kTap, ",mac=", kMac)});
+  subjects.push_back(
       {.name = "qemu",
        .argv = QemuMicrovm(
-           kernel, words,
+           kernel, kWords,
            {"-netdev", absl::StrCat("tap,id=net,vhost=off,script=no,downscript=no,ifname=", kTap),
             "-device", absl::StrCat("virtio-net-device,netdev=net,mac=", kMac)}),
-       .status = kQemuStatus}};
+       .status = kQemuStatus});
+  return subjects;
 }
 
 std::vector<Figure> Evaluate(const GuestReport& report, const HostCost& cost) {
@@ -82,7 +69,7 @@ class Witness final {
   uint64_t told_ = 0;
 };
 
-absl::Status Run(const std::string& binaries, int rounds, int milliseconds) {
+absl::Status Run(const std::string& binaries, int rounds) {
   MAYFLY_RETURN_IF_ERROR(EnterEmptyNetwork());
   Witness witness;
   GuestBench bench("net", [&](const GuestReport& report, const HostCost& cost) {
@@ -90,7 +77,7 @@ absl::Status Run(const std::string& binaries, int rounds, int milliseconds) {
     return Evaluate(report, cost);
   });
   for (int round = 0; round < rounds; ++round) {
-    for (const GuestSubject& subject : Subjects(binaries, milliseconds)) {
+    for (const GuestSubject& subject : Subjects(binaries)) {
       MAYFLY_ASSIGN_OR_RETURN(const BenchTap tap, BenchTap::Create(kTap));
       MAYFLY_ASSIGN_OR_RETURN(const std::unique_ptr<NetPeer> peer, NetPeer::Start(tap.index()));
       witness.Watch(tap);
@@ -113,15 +100,7 @@ absl::Status Run(const std::string& binaries, int rounds, int milliseconds) {
 
 int main(int argc, char** argv) {
   using namespace mayfly::bench;
-  const std::span arguments(argv, static_cast<size_t>(argc));
-  const int rounds = PositiveArgument(arguments, 2, kDefaultRounds);
-  const int milliseconds = PositiveArgument(arguments, 3, kDefaultMilliseconds);
-  if (arguments.size() < 2 || arguments.size() > 4 || rounds == 0 || milliseconds == 0) {
-    std::fputs("usage: net_bench BINARIES [ROUNDS [MILLISECONDS]]\n", stderr);
-    return 2;
-  }
-  const absl::Status status = Run(arguments[1], rounds, milliseconds);
-  if (status.ok()) return 0;
-  std::fputs(absl::StrCat("net_bench: ", status.message(), "\n").c_str(), stderr);
-  return 1;
+  return GuestBenchMain(
+      std::span(argv, static_cast<size_t>(argc)), "net_bench", "BINARIES",
+      [](std::span<char* const> words, int rounds) { return Run(words[0], rounds); });
 }

@@ -2,7 +2,7 @@
 
 namespace mayfly::bench {
 
-std::vector<std::string> QemuMicrovm(const std::string& kernel, const std::string& cmdline,
+std::vector<std::string> QemuMicrovm(const std::string& kernel,
                                      const std::vector<std::string>& more) {
   // Neither ACPI nor a PC's timers. Not with -cpu host: on a software KVM it aborts for an MSR that
   // cannot be set.
@@ -22,14 +22,17 @@ std::vector<std::string> QemuMicrovm(const std::string& kernel, const std::strin
                                     "stdio",
                                     "-device",
                                     "isa-debug-exit,iobase=0xf4,iosize=1",
-                                    "-global",
-                                    "virtio-mmio.force-legacy=false",
                                     "-kernel",
-                                    kernel,
-                                    "-append",
-                                    cmdline};
+                                    kernel};
   words.insert(words.end(), more.begin(), more.end());
   return words;
+}
+
+std::vector<std::string> QemuMicrovm(const std::string& kernel, const std::string& cmdline,
+                                     const std::vector<std::string>& devices) {
+  std::vector<std::string> more = {"-global", "virtio-mmio.force-legacy=false", "-append", cmdline};
+  more.insert(more.end(), devices.begin(), devices.end());
+  return QemuMicrovm(kernel, more);
 }
 
 }  // namespace mayfly::bench

@@ -4,10 +4,10 @@
 #include <kj/async-io.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -16,7 +16,9 @@
 
 #include "absl/strings/str_format.h"
 #include "base/timeline.h"
+#include "tests/bench/arguments.h"
 #include "tests/bench/process_run.h"
+#include "tests/bench/qemu.h"
 #include "tests/bench/samples.h"
 #include "tests/bench/vmm_run.h"
 
@@ -52,13 +54,7 @@ std::vector<Command> Commands(const std::string& binaries, const std::string& gu
   return {
       {.subject = "floor", .argv = {binaries + "/tests/bench/floor", guest}},
       {.subject = "mayfly run", .argv = {binaries + "/mayfly", "run", "--kernel", guest}},
-      // Not with -cpu host: on a software KVM it aborts for an MSR that cannot be set.
-      {.subject = "qemu",
-       .argv = {"qemu-system-x86_64", "-M", "microvm,acpi=off,pit=off,pic=off,rtc=off", "-accel",
-                "kvm", "-m", "128", "-nodefaults", "-no-user-config", "-display", "none",
-                "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
-                "-kernel", guest},
-       .status = 1},
+      {.subject = "qemu", .argv = QemuMicrovm(guest), .status = kQemuStatus},
   };
 }
 
@@ -154,13 +150,12 @@ int Main(const std::string& binaries, int runs) {
 }  // namespace mayfly::bench
 
 int main(int argc, char** argv) {
-  int runs = mayfly::bench::kDefaultRuns;
-  if (argc == 3) {
-    const std::string_view text = argv[2];
-    std::from_chars(text.data(), text.data() + text.size(), runs);
+  using namespace mayfly::bench;
+  const std::span arguments(argv, static_cast<size_t>(argc));
+  const int runs = PositiveArgument(arguments, 2, kDefaultRuns);
+  if (arguments.size() < 2 || arguments.size() > 3 || runs == 0) {
+    std::fputs("usage: start_bench BINARIES [RUNS]\n", stderr);
+    return 2;
   }
-  if (argc < 2 || argc > 3 || runs < 1) {
-    return mayfly::bench::Fail("usage: start_bench BINARIES [RUNS]");
-  }
-  return mayfly::bench::Main(argv[1], runs);
+  return Main(arguments[1], runs);
 }
