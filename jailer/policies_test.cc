@@ -41,9 +41,14 @@ bool Holds(const Condition& condition, const seccomp_data& call) {
   return (call.args[condition.argument] & condition.mask) == condition.value;
 }
 
-bool Allows(const Rule& rule, const seccomp_data& call) {
+bool Covers(const Rule& rule, const seccomp_data& call) {
   return rule.system_call == call.nr &&
          std::ranges::all_of(rule.conditions, [&](const Condition& c) { return Holds(c, call); });
+}
+
+uint32_t AnswerOf(const Rule& rule) {
+  constexpr uint32_t kNoError = 0;
+  return rule.answer == Answer::kDo ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | kNoError;
 }
 
 // A call that `rule` is for. The bits that it does not care about are ones.
@@ -58,16 +63,16 @@ seccomp_data CallFor(const Rule& rule) {
 
 class PoliciesTest : public ::testing::TestWithParam<ThreadKind> {
  protected:
-  [[nodiscard]] static uint32_t Answer(const seccomp_data& call) {
+  [[nodiscard]] static uint32_t Run(const seccomp_data& call) {
     const auto answer = EvaluateBpf(FilterOf(GetParam()), call);
     EXPECT_TRUE(answer.ok()) << answer.status();
     return answer.value_or(0);
   }
   // What the table says of `call`.
   [[nodiscard]] static uint32_t Expected(const seccomp_data& call) {
-    const bool allowed =
-        std::ranges::any_of(policy_, [&](const Rule& rule) { return Allows(rule, call); });
-    return allowed ? SECCOMP_RET_ALLOW : SECCOMP_RET_TRAP;
+    const auto rule =
+        std::ranges::find_if(policy_, [&](const Rule& each) { return Covers(each, call); });
+    return rule == policy_.end() ? SECCOMP_RET_TRAP : AnswerOf(*rule);
   }
   static std::string Describe(const Rule& rule) {
     return std::string(SystemCallName(rule.system_call)) + ": " + rule.reason;
@@ -80,9 +85,9 @@ class PoliciesTest : public ::testing::TestWithParam<ThreadKind> {
 INSTANTIATE_TEST_SUITE_P(Threads, PoliciesTest, ::testing::ValuesIn(kThreadKinds),
                          [](const auto& test) { return ThreadName(test.param); });
 
-TEST_P(PoliciesTest, EachRuleAllowsItsCall) {
+TEST_P(PoliciesTest, EachRuleAnswersItsCall) {
   for (const Rule& rule : policy_) {
-    EXPECT_EQ(Answer(CallFor(rule)), SECCOMP_RET_ALLOW) << Describe(rule);
+    EXPECT_EQ(Run(CallFor(rule)), AnswerOf(rule)) << Describe(rule);
   }
 }
 
@@ -95,7 +100,7 @@ TEST_P(PoliciesTest, EachConditionMatters) {
         const uint64_t flip = uint64_t{1} << bit;
         seccomp_data call = CallFor(rule);
         call.args[condition.argument] ^= flip;
-        const uint32_t answer = Answer(call);
+        const uint32_t answer = Run(call);
         EXPECT_EQ(answer, Expected(call)) << Describe(rule) << ", bit " << bit;
         if ((condition.mask & flip) != 0 && answer == SECCOMP_RET_TRAP) mattered = true;
       }
@@ -107,7 +112,7 @@ TEST_P(PoliciesTest, EachConditionMatters) {
 TEST_P(PoliciesTest, NoRuleIsPartOfAnother) {
   for (const Rule& rule : policy_) {
     EXPECT_EQ(std::ranges::count_if(
-                  policy_, [&](const Rule& other) { return Allows(other, CallFor(rule)); }),
+                  policy_, [&](const Rule& other) { return Covers(other, CallFor(rule)); }),
               1)
         << Describe(rule);
   }
@@ -130,7 +135,7 @@ TEST_P(PoliciesTest, WhatHasNoRuleIsTrapped) {
   for (int number = 0; number < kNumberEnd; ++number) {
     if (allowed.contains(number)) continue;
     for (const uint64_t argument : {uint64_t{0}, ~uint64_t{0}}) {
-      EXPECT_EQ(Answer(Call(number, argument)), SECCOMP_RET_TRAP) << SystemCallName(number);
+      EXPECT_EQ(Run(Call(number, argument)), SECCOMP_RET_TRAP) << SystemCallName(number);
     }
   }
 }
@@ -141,14 +146,14 @@ TEST_P(PoliciesTest, OtherArchitecturesAreKilled) {
     for (const Rule& rule : policy_) {
       seccomp_data call = CallFor(rule);
       call.arch = arch;
-      EXPECT_EQ(Answer(call), SECCOMP_RET_KILL_PROCESS) << Describe(rule);
+      EXPECT_EQ(Run(call), SECCOMP_RET_KILL_PROCESS) << Describe(rule);
     }
   }
 }
 
 TEST_P(PoliciesTest, X32IsKilled) {
   for (int number = 0; number < kNumberEnd; ++number) {
-    EXPECT_EQ(Answer(Call(number | kX32Bit)), SECCOMP_RET_KILL_PROCESS) << SystemCallName(number);
+    EXPECT_EQ(Run(Call(number | kX32Bit)), SECCOMP_RET_KILL_PROCESS) << SystemCallName(number);
   }
 }
 
@@ -159,7 +164,7 @@ TEST_P(PoliciesTest, MemoryIsNeverMadeExecutable) {
       if ((protection & PROT_EXEC) == 0) continue;
       seccomp_data call = Call(number);
       call.args[2] = protection;
-      EXPECT_EQ(Answer(call), SECCOMP_RET_TRAP);
+      EXPECT_EQ(Run(call), SECCOMP_RET_TRAP);
     }
   }
 }
@@ -168,8 +173,8 @@ TEST_P(PoliciesTest, MemoryIsNeverMadeExecutable) {
 TEST_P(PoliciesTest, AViolationCanBeReported) {
   seccomp_data write = Call(SYS_write, ~uint64_t{0});
   write.args[0] = STDERR_FILENO;
-  EXPECT_EQ(Answer(write), SECCOMP_RET_ALLOW);
-  EXPECT_EQ(Answer(Call(SYS_exit_group, kViolationStatus)), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(Run(write), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(Run(Call(SYS_exit_group, kViolationStatus)), SECCOMP_RET_ALLOW);
 }
 
 TEST(PolicyNumbersTest, AreThoseOfTheCLibrary) {

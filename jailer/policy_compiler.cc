@@ -61,7 +61,8 @@ void Add(const Filter& filter, const Rule& rule) {
                            .datum_a = condition.mask,
                            .datum_b = condition.value});
   }
-  Require(::seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, rule.system_call,
+  const uint32_t action = rule.answer == Answer::kDo ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(0);
+  Require(::seccomp_rule_add_array(filter.get(), action, rule.system_call,
                                    static_cast<unsigned>(comparisons.size()), comparisons.data()),
           std::string("the rule \"") + rule.reason + "\"");
 }

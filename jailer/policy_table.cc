@@ -12,9 +12,11 @@
 namespace mayfly::jailer {
 namespace {
 
-size_t CountSystemCalls(std::span<const Rule> policy) {
+size_t CountSystemCalls(std::span<const Rule> policy, Answer answer) {
   std::set<int> numbers;
-  for (const Rule& rule : policy) numbers.insert(rule.system_call);
+  for (const Rule& rule : policy) {
+    if (rule.answer == answer) numbers.insert(rule.system_call);
+  }
   return numbers.size();
 }
 
@@ -33,17 +35,21 @@ std::string Conditions(const Rule& rule) {
 }  // namespace
 
 std::string PolicyTable() {
-  std::string text = "| Thread | System calls | Rules | BPF instructions |\n|---|---|---|---|\n";
+  std::string text =
+      "| Thread | System calls | Feigned | Rules | BPF instructions |\n|---|---|---|---|---|\n";
   for (const ThreadKind thread : kThreadKinds) {
-    absl::StrAppend(&text, "| ", ThreadName(thread), " | ", CountSystemCalls(PolicyOf(thread)),
-                    " | ", PolicyOf(thread).size(), " | ", FilterOf(thread).size(), " |\n");
+    absl::StrAppend(&text, "| ", ThreadName(thread), " | ",
+                    CountSystemCalls(PolicyOf(thread), Answer::kDo), " | ",
+                    CountSystemCalls(PolicyOf(thread), Answer::kFeign), " | ",
+                    PolicyOf(thread).size(), " | ", FilterOf(thread).size(), " |\n");
   }
   for (const ThreadKind thread : kThreadKinds) {
     absl::StrAppend(&text, "\n### Thread ", ThreadName(thread),
                     "\n\n| System call | Where | Why |\n|---|---|---|\n");
     for (const Rule& rule : PolicyOf(thread)) {
       absl::StrAppend(&text, "| ", ToAbsl(SystemCallName(rule.system_call)), " | ",
-                      Conditions(rule), " | ", rule.reason, " |\n");
+                      Conditions(rule), " | ", rule.answer == Answer::kFeign ? "(feigned) " : "",
+                      rule.reason, " |\n");
     }
   }
   return text;

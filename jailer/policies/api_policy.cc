@@ -1,6 +1,5 @@
 #include <linux/futex.h>
 #include <linux/kvm.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -34,9 +33,9 @@ constexpr Rule kRules[] = {
     {SYS_ioctl, {ARG(1, request, KVM_IRQ_LINE)}, "the serial port's interrupt, for console input"},
     {SYS_tgkill, {ARG(2, signal, kKickSignal)}, "gets the vCPUs out of the guest when the VM ends"},
     {SYS_getpid, {}, "pthread_kill() names the process by it"},
-    {SYS_rt_sigprocmask, {ARG(0, how, SIG_BLOCK)}, "pthread_kill()"},
-    {SYS_rt_sigprocmask, {ARG(0, how, SIG_SETMASK)}, "pthread_kill() puts the mask back"},
+    {SYS_rt_sigprocmask, {}, "pthread_kill(): no handler is in its way", Answer::kFeign},
 
+    {SYS_futex, {ARG(1, operation, FUTEX_WAKE)}, "lets the other threads start (std::atomic)"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAIT_PRIVATE)}, "waits for a mutex"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME)}, "waits for the io thread"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAKE_PRIVATE)}, "lets go of a mutex, wakes a waiter"},

@@ -14,6 +14,13 @@ struct Condition {
   const char* text = "";  // for people
 };
 
+enum class Answer {
+  kDo,
+  // Success, without the kernel's doing anything: for what the C library insists on, and what a
+  // thread can do without.
+  kFeign,
+};
+
 // A system call that a thread may make, when all conditions hold, and why it needs it. Addresses
 // cannot be conditions: what they lead to can change behind the filter's back (seccomp(2)).
 struct Rule {
@@ -22,6 +29,7 @@ struct Rule {
   int system_call;
   std::array<Condition, kMaxConditions> conditions;
   const char* reason;
+  Answer answer = Answer::kDo;
 };
 
 // The kernel takes an int for what the lower half of its register has.
