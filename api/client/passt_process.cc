@@ -1,19 +1,18 @@
 #include "api/client/passt_process.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <sstream>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "api/client/host_resolvers.h"
+#include "api/client/process_end.h"
 #include "base/status.h"
 
 namespace mayfly::api {
@@ -23,9 +22,6 @@ constexpr char kProgramVariable[] = "MAYFLY_PASST";
 constexpr char kProgramName[] = "passt";
 // The number that passt's end of the socket pair has there: the first behind the standard ones.
 constexpr int kSocketTarget = STDERR_FILENO + 1;
-// How long passt may take to end whose socket is closed, before it is made to.
-constexpr int kGraceMilliseconds = 1000;
-constexpr size_t kMaxLastWords = 4096;
 
 // Invalid, with errno set, where it is nothing that can be run.
 [[nodiscard]] OwnedFd OpenProgram(const std::string& path) {
@@ -136,25 +132,11 @@ absl::StatusOr<PasstProcess> PasstProcess::Start(const PasstOptions& options) {
 }
 
 std::optional<std::string> PasstProcess::DescribeFailure() const {
-  pollfd ended{.fd = process_.pidfd(), .events = POLLIN, .revents = 0};
-  if (::poll(&ended, 1, kGraceMilliseconds) == 0) process_.Kill();
-  const absl::StatusOr<jailer::ProcessEnd> end = process_.Wait();
+  const absl::StatusOr<jailer::ProcessEnd> end = AwaitEnd(process_);
   if (end.ok() && end->exit_code == 0) return std::nullopt;
-  std::string text = absl::StrCat(kProgramName, " (process ", process_.pid(), ") ");
-  if (!end.ok()) {
-    absl::StrAppend(&text, end.status().message());
-  } else if (end->exit_code) {
-    absl::StrAppend(&text, "exited with status ", *end->exit_code);
-  } else {
-    absl::StrAppend(&text, "was killed by signal ", end->signal, " (", ::strsignal(end->signal),
-                    ")");
-  }
-  std::array<char, kMaxLastWords> words{};
-  const ssize_t length = ::read(last_words_.get(), words.data(), words.size());
-  if (length > 0) {
-    absl::StrAppend(
-        &text, "; it said: ", Essence(std::string_view(words.data(), static_cast<size_t>(length))));
-  }
+  std::string text = absl::StrCat(kProgramName, " (process ", process_.pid(), ") ", Describe(end));
+  const std::string words = ReadLastWords(last_words_.get());
+  if (!words.empty()) absl::StrAppend(&text, "; it said: ", Essence(words));
   return text;
 }
 

@@ -1,18 +1,17 @@
 #include "api/client/vmm_process.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <climits>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "api/client/process_end.h"
 #include "base/status.h"
 
 namespace mayfly::api {
@@ -23,9 +22,6 @@ constexpr char kProgramName[] = "mayfly-vmm";
 constexpr char kSelf[] = "/proc/self/exe";
 // The number that the VMM's end of the socket pair has there: the first behind the standard ones.
 constexpr int kSocketTarget = STDERR_FILENO + 1;
-// A process whose socket is closed is about to end: how long it may take to, before it is made to.
-constexpr int kGraceMilliseconds = 1000;
-constexpr size_t kMaxLastWords = 4096;
 
 [[nodiscard]] absl::StatusOr<std::string> BesideOurselves() {
   std::array<char, PATH_MAX> path{};
@@ -59,11 +55,6 @@ struct Ends {
   // Non-blocking: a VMM with a lot to say must not wait for us to read it.
   if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus("making a pipe");
   return Ends{OwnedFd(fds[0]), OwnedFd(fds[1])};
-}
-
-[[nodiscard]] std::string Describe(const jailer::ProcessEnd& end) {
-  if (end.exit_code) return absl::StrCat("exited with status ", *end.exit_code);
-  return absl::StrCat("was killed by signal ", end.signal, " (", ::strsignal(end.signal), ")");
 }
 
 }  // namespace
@@ -105,18 +96,10 @@ absl::StatusOr<VmmProcess> VmmProcess::Spawn() {
 }
 
 std::string VmmProcess::DescribeDeath() const {
-  pollfd ended{.fd = process_.pidfd(), .events = POLLIN, .revents = 0};
-  if (::poll(&ended, 1, kGraceMilliseconds) == 0) process_.Kill();
-  const absl::StatusOr<jailer::ProcessEnd> end = process_.Wait();
-  std::string text = absl::StrCat(kProgramName, " (process ", process_.pid(), ") ",
-                                  end.ok() ? Describe(*end) : std::string(end.status().message()));
-  std::array<char, kMaxLastWords> words{};
-  const ssize_t length = ::read(last_words_.get(), words.data(), words.size());
-  if (length > 0) {
-    absl::StrAppend(&text,
-                    "; it said: ", absl::string_view(words.data(), static_cast<size_t>(length)));
-  }
-  while (text.ends_with('\n')) text.pop_back();
+  std::string text =
+      absl::StrCat(kProgramName, " (process ", process_.pid(), ") ", Describe(AwaitEnd(process_)));
+  const std::string words = ReadLastWords(last_words_.get());
+  if (!words.empty()) absl::StrAppend(&text, "; it said: ", words);
   return text;
 }
 
