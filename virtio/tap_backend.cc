@@ -43,17 +43,14 @@ bool SetOffloads(int tap, uint64_t features) {
   return ioctl(tap, TUNSETOFFLOAD, uint64_t{TunOffloads(features)}) == 0;
 }
 
-// What the kernel can do with a tap: it takes every segmentation that it can do itself.
+// What the kernel can do with a tap: it takes every segmentation that it can do itself. They stay
+// on until Start() says which are to be.
 std::optional<uint64_t> ProbeOffloads(int tap) {
   constexpr uint64_t kAll = kNetHostOffloads | kNetGuestOffloads;
   constexpr uint64_t kWithoutUso = kAll & ~(kGuestUso | kNetFeatureHostUso);
-  std::optional<uint64_t> offloads;
-  if (SetOffloads(tap, kAll)) {
-    offloads = kAll;
-  } else if (SetOffloads(tap, kWithoutUso)) {
-    offloads = kWithoutUso;
-  }
-  return SetOffloads(tap, 0) ? offloads : std::nullopt;
+  if (SetOffloads(tap, kAll)) return kAll;
+  if (SetOffloads(tap, kWithoutUso)) return kWithoutUso;
+  return std::nullopt;
 }
 
 absl::StatusOr<ifreq> QueryTap(int tap) {
@@ -92,7 +89,8 @@ absl::Status PrepareTap(int tap, const ifreq& interface, bool one_of_many) {
     return ErrnoStatus(absl::StrCat("lifting the send limit of ", name));
   }
   const int status_flags = fcntl(tap, F_GETFL);
-  if (status_flags < 0 || fcntl(tap, F_SETFL, status_flags | O_NONBLOCK) != 0) {
+  if (status_flags < 0 ||
+      ((status_flags & O_NONBLOCK) == 0 && fcntl(tap, F_SETFL, status_flags | O_NONBLOCK) != 0)) {
     return ErrnoStatus(absl::StrCat("making ", name, " non-blocking"));
   }
   return absl::OkStatus();
