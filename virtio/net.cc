@@ -1,6 +1,7 @@
 #include "virtio/net.h"
 
 #include <algorithm>
+#include <climits>
 #include <cstring>
 #include <utility>
 #include <variant>
@@ -17,6 +18,9 @@ namespace {
 // at the speed of memory, 4 ms. Telling the driver of each part of it costs more interrupts and
 // halts than the work side by side gains, and so do turns that end sooner (ci/bench net).
 constexpr uint16_t kTurn = Net::kQueueSize;
+
+// A packet's header, its pieces of a chain, and what a backend adds go into one system call.
+static_assert(Net::kQueueSize + 2 < IOV_MAX);
 
 // Where the control queue is for a driver that did not negotiate multiqueue (5.1.2).
 constexpr uint16_t kControlQueueOfOnePair = 2;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <span>
 
@@ -12,8 +13,8 @@ namespace {
 
 constexpr uint16_t kDefaultMtu = 1500;
 constexpr uint64_t kMaxPacketSize = kNetHeaderSize + kMaxFrameSize;
-// What readv(2) takes (IOV_MAX), less the header and the spill.
-constexpr size_t kMaxChainPieces = 1024 - 2;
+// What readv(2) takes, less the spill and what a backend adds.
+constexpr size_t kMaxChainPieces = IOV_MAX - 2;
 
 }  // namespace
 

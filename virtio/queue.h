@@ -11,7 +11,8 @@
 
 namespace mayfly::virtio {
 
-// The most entries any queue has. A chain is never longer, so that it fits one preadv(2) (IOV_MAX).
+// The most entries any queue has. A chain is never longer, so that it fits one preadv(2) (IOV_MAX);
+// a device that adds pieces of its own has smaller queues.
 inline constexpr uint16_t kMaxQueueSize = 1024;
 
 // Where a driver put a queue: numbers from the guest, unchecked.
