@@ -16,10 +16,10 @@ namespace mayfly::virtio {
 // Life: inactive -> Activate() -> OnKick()... -> Reset() -> inactive again, any number of times;
 // Shutdown() at last.
 //
-// Threading: Activate(), OnKick(), Reset() and Shutdown() run on the io thread. type(), features()
-// and queue_max_sizes() are constant and for any thread. ReadConfig() and WriteConfig() run on vCPU
-// threads, one at a time, while the io thread may be at work: an implementation guards what both
-// touch, without blocking.
+// Threading: Activate(), OnKick(), Reset() and Shutdown() run on the io thread. type(), features(),
+// Accepts() and queue_max_sizes() are constant and for any thread. ReadConfig() and WriteConfig()
+// run on vCPU threads, one at a time, while the io thread may be at work: an implementation guards
+// what both touch, without blocking.
 class Device {
  public:
   Device() = default;
@@ -30,6 +30,8 @@ class Device {
   [[nodiscard]] virtual DeviceType type() const = 0;
   // The bits of the device type (0 to 23 and 50 up); the transport adds kRingFeatures.
   [[nodiscard]] virtual uint64_t features() const = 0;
+  // Whether `features`, of those offered, go together.
+  [[nodiscard]] virtual bool Accepts(uint64_t /*features*/) const { return true; }
   // The largest size of each queue: powers of two, at most kMaxQueueSize.
   [[nodiscard]] virtual std::span<const uint16_t> queue_max_sizes() const = 0;
 

@@ -211,7 +211,7 @@ void MmioTransport::WriteQueueRegister(MmioRegister reg, uint32_t value) {
 
 bool MmioTransport::FeaturesAcceptable() const {
   return !features_beyond_64_ && (driver_features_ & ~offered_features_) == 0 &&
-         (driver_features_ & kFeatureVersion1) != 0;
+         (driver_features_ & kFeatureVersion1) != 0 && device_->Accepts(driver_features_);
 }
 
 void MmioTransport::WriteStatus(uint32_t value) {

@@ -41,6 +41,7 @@ class RecordingDevice final : public Device {
     std::atomic<int> resets = 0;
     std::atomic<int> shutdowns = 0;
     std::atomic<uint64_t> features = 0;
+    std::atomic<uint64_t> refused_features = 0;
     std::atomic<bool> second_queue_active = false;
     std::thread::id thread;
     DeviceHost* host = nullptr;
@@ -50,6 +51,9 @@ class RecordingDevice final : public Device {
 
   [[nodiscard]] DeviceType type() const override { return DeviceType::kBlock; }
   [[nodiscard]] uint64_t features() const override { return kDeviceFeature; }
+  [[nodiscard]] bool Accepts(uint64_t features) const override {
+    return features != log_.refused_features;
+  }
   [[nodiscard]] std::span<const uint16_t> queue_max_sizes() const override { return kSizes; }
   void ReadConfig(uint64_t offset, std::span<std::byte> out) override {
     for (std::byte& byte : out) {
@@ -218,6 +222,12 @@ TEST_F(MmioTransportTest, RefusesFeaturesBeyondTheSecondWord) {
 
 TEST_F(MmioTransportTest, RefusesADriverOfTheOldInterface) {
   EXPECT_EQ(driver_.Negotiate(kDeviceFeature) & kStatusFeaturesOk, 0U);
+}
+
+TEST_F(MmioTransportTest, RefusesFeaturesThatTheDeviceDoesNotTakeTogether) {
+  log_.refused_features = kAll;
+  EXPECT_EQ(driver_.Negotiate(kAll) & kStatusFeaturesOk, 0U);
+  EXPECT_NE(driver_.Negotiate(kAll & ~kDeviceFeature) & kStatusFeaturesOk, 0U);
 }
 
 TEST_F(MmioTransportTest, LetsADriverTryOtherFeaturesAfterARefusal) {

@@ -93,10 +93,12 @@ void Net::WriteConfig(uint64_t /*offset*/, std::span<const std::byte> /*data*/) 
   // Nothing in it is for the driver to write; the address was, before VERSION_1 (5.1.4.2).
 }
 
+bool Net::Accepts(uint64_t features) const { return WithoutUnmetNetFeatures(features) == features; }
+
 void Net::Activate(uint64_t features, std::span<Queue> queues, DeviceHost& host) {
   queues_ = queues;
   host_ = &host;
-  features_ = WithoutUnmetNetFeatures(features);
+  features_ = features;
   guest_offloads_ = features_ & kNetGuestOffloads;
   check_.emplace(features_, mtu_);
   receive_shared_.emplace(NetReceiver::Shared{*backend_, *check_, *receive_gate_, counters_});

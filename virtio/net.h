@@ -60,6 +60,7 @@ class Net final : public Device, private NetBackendEvents {
 
   [[nodiscard]] DeviceType type() const override { return DeviceType::kNet; }
   [[nodiscard]] uint64_t features() const override { return offered_features_; }
+  [[nodiscard]] bool Accepts(uint64_t features) const override;
   [[nodiscard]] std::span<const uint16_t> queue_max_sizes() const override { return queue_sizes_; }
   void ReadConfig(uint64_t offset, std::span<std::byte> out) override;
   void WriteConfig(uint64_t offset, std::span<const std::byte> data) override;

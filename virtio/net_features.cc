@@ -10,7 +10,7 @@ struct Need {
   uint64_t any_of;
 };
 
-// What others need comes before what needs it.
+// 5.1.3.1. What others need comes before what needs it.
 constexpr std::array kNeeds = {
     Need{kNetFeatureGuestTso4, kNetFeatureGuestChecksum},
     Need{kNetFeatureGuestTso6, kNetFeatureGuestChecksum},
@@ -22,7 +22,6 @@ constexpr std::array kNeeds = {
     Need{kNetFeatureHostUso, kNetFeatureChecksum},
     Need{kNetFeatureHostEcn, kNetFeatureHostTso4 | kNetFeatureHostTso6},
     Need{kNetFeatureMultiqueue, kNetFeatureControlQueue},
-    Need{kNetFeatureControlGuestOffloads, kNetFeatureControlQueue},
 };
 
 }  // namespace

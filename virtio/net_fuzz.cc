@@ -16,6 +16,7 @@
 #include "base/testing/byte_source.h"
 #include "base/testing/fuzz_target.h"
 #include "virtio/net.h"
+#include "virtio/net_features.h"
 #include "virtio/testing/fake_host.h"
 #include "virtio/testing/fake_net.h"
 #include "virtio/testing/fuzz_driver.h"
@@ -101,10 +102,10 @@ class Fuzz final {
 
  private:
   void Activate() {
-    // Without version 1 there is no driver; what it makes of the rest is its own.
-    const uint64_t features =
+    // Without version 1 there is no driver, nor with what does not go together.
+    const uint64_t features = WithoutUnmetNetFeatures(
         kFeatureVersion1 |
-        (input_.TakeBelow(2) == 0 ? kAllFeatures : kAllFeatures & input_.Take<uint64_t>());
+        (input_.TakeBelow(2) == 0 ? kAllFeatures : kAllFeatures & input_.Take<uint64_t>()));
     const uint8_t missing = input_.Take<uint8_t>();
     for (uint16_t i = 0; i < kQueues; ++i) {
       queues_[i].Deactivate();

@@ -195,6 +195,25 @@ TEST_F(NetTest, OffersNothingWithoutWhatItNeeds) {
   EXPECT_EQ(net_->features() & (kNetHostOffloads | kNetGuestOffloads), 0U);
 }
 
+TEST_F(NetTest, AcceptsWhatGoesTogether) {
+  wire_->max_queue_pairs = 2;
+  Make();
+  EXPECT_TRUE(net_->Accepts(kFeatureVersion1));
+  EXPECT_TRUE(net_->Accepts(kFeatureVersion1 | net_->features()));
+  EXPECT_TRUE(net_->Accepts(kNetFeatureChecksum | kNetFeatureHostTso4 | kNetFeatureHostEcn));
+  // 5.1.3.1.
+  for (const uint64_t feature : {kNetFeatureHostTso4, kNetFeatureHostTso6, kNetFeatureHostUso}) {
+    EXPECT_FALSE(net_->Accepts(feature | kNetFeatureGuestChecksum)) << feature;
+  }
+  for (const uint64_t feature :
+       {kNetFeatureGuestTso4, kNetFeatureGuestTso6, kNetFeatureGuestUso4, kNetFeatureGuestUso6}) {
+    EXPECT_FALSE(net_->Accepts(feature | kNetFeatureChecksum)) << feature;
+  }
+  EXPECT_FALSE(net_->Accepts(kNetFeatureHostEcn | kNetFeatureChecksum));
+  EXPECT_FALSE(net_->Accepts(kNetFeatureGuestEcn | kNetFeatureGuestChecksum));
+  EXPECT_FALSE(net_->Accepts(kNetFeatureMultiqueue));
+}
+
 TEST_F(NetTest, ConfigurationEndsWhereItEnds) {
   Make();
   std::array<std::byte, 4> out{};
