@@ -4,14 +4,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "base/owned_fd.h"
 
 namespace mayfly::bench {
-
-// Leaves the network of the host for a new, empty one: what is done to interfaces from then on, by
-// this process and those it starts, concerns nobody else. Before any thread is started. Errors:
-// PermissionDenied without the right to do so.
-[[nodiscard]] absl::Status EnterEmptyNetwork();
 
 // A tap interface, up and without addresses, that a VMM can open by name. Gone with this object.
 class BenchTap final {

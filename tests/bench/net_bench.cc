@@ -17,6 +17,7 @@
 #include "tests/bench/mayfly_subjects.h"
 #include "tests/bench/net_peer.h"
 #include "tests/bench/qemu.h"
+#include "virtio/testing/own_network.h"
 
 namespace mayfly::bench {
 namespace {
@@ -70,7 +71,7 @@ class Witness final {
 };
 
 absl::Status Run(const std::string& binaries, int rounds) {
-  MAYFLY_RETURN_IF_ERROR(EnterEmptyNetwork());
+  MAYFLY_RETURN_IF_ERROR(virtio::EnterEmptyNetwork());
   Witness witness;
   GuestBench bench("net", [&](const GuestReport& report, const HostCost& cost) {
     witness.Hear(report);

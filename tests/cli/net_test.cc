@@ -2,12 +2,8 @@
 // the guest `netbench`, which this one only lends.
 
 #include <fcntl.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +11,8 @@
 #include <vector>
 
 #include "tests/cli/cli_test.h"
+#include "virtio/tap_device.h"
+#include "virtio/testing/own_network.h"
 
 namespace mayfly::testing {
 namespace {
@@ -49,16 +47,19 @@ class NetTest : public CliTest {
 // Preparations: a network of the command's own, in which taps come and go with it.
 
 void EnterEmptyNetwork() {
-  if (::unshare(CLONE_NEWNET) != 0) ::_exit(98);
+  if (!virtio::EnterEmptyNetwork().ok()) ::_exit(98);
 }
 
 // A tap that is open in the command as kTapFd.
 void OpenTapFd() {
   EnterEmptyNetwork();
-  const int fd = ::open("/dev/net/tun", O_RDWR);
-  ifreq request{};
-  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-  if (fd < 0 || ::ioctl(fd, TUNSETIFF, &request) != 0 || ::dup2(fd, kTapFd) != kTapFd) ::_exit(98);
+  auto queues = virtio::OpenTap("mayfly%d", 1);
+  if (!queues.ok()) ::_exit(98);
+  const int tap = queues->front().release();  // for ever: it may be kTapFd itself
+  if (::dup2(tap, kTapFd) != kTapFd || ::fcntl(kTapFd, F_SETFD, 0) != 0 ||
+      ::fcntl(kTapFd, F_SETFL, 0) != 0) {  // one that blocks, as many are handed in
+    ::_exit(98);
+  }
 }
 
 // A TCP port of all addresses that nobody else can have.

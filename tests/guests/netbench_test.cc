@@ -10,6 +10,7 @@
 #include "tests/bench/guest_report.h"
 #include "tests/bench/net_peer.h"
 #include "tests/cli/cli_test.h"
+#include "virtio/testing/own_network.h"
 
 namespace mayfly::testing {
 namespace {
@@ -36,7 +37,7 @@ uint64_t PacketsSent(const std::string& output) {
 }
 
 TEST_F(NetBenchTest, EveryPacketArrives) {
-  if (const absl::Status status = bench::EnterEmptyNetwork(); !status.ok()) {
+  if (const absl::Status status = virtio::EnterEmptyNetwork(); !status.ok()) {
     GTEST_SKIP() << "runs for root: " << status;
   }
   const auto tap = bench::BenchTap::Create(kTap);

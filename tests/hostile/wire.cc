@@ -5,20 +5,18 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <poll.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fstream>
 #include <sstream>
 #include <utility>
 
 #include "base/status.h"
 #include "virtio/tap_device.h"
+#include "virtio/testing/own_network.h"
 
 namespace mayfly::hostile {
 namespace {
@@ -29,26 +27,6 @@ constexpr uint16_t kTestType = 0x88b5;
 constexpr std::byte kEcho{'E'};
 constexpr size_t kPurposeOffset = ETH_HLEN;
 constexpr std::array<uint8_t, ETH_ALEN> kOwnAddress = {0x02, 0, 0, 0, 0, 0xfe};
-
-absl::Status EnterNamespace() {
-  static const int error = [] {
-    // With a user namespace where it takes one: a process may have rights in its own.
-    return ::unshare(CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 ? 0 : errno;
-  }();
-  if (error != 0) return ErrnoStatus("making a network namespace", error);
-  // The interface has nothing to say of its own.
-  std::ofstream("/proc/sys/net/ipv6/conf/default/disable_ipv6") << 1;
-  return absl::OkStatus();
-}
-
-absl::Status BringUp() {
-  const OwnedFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq request{};
-  std::ranges::copy(kInterface, request.ifr_name);
-  request.ifr_flags = IFF_UP;
-  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return ErrnoStatus("bringing a tap up");
-  return absl::OkStatus();
-}
 
 absl::StatusOr<OwnedFd> Tap() {
   OwnedFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL)));
@@ -72,9 +50,10 @@ std::string Hex(std::span<const std::byte> bytes) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Wire>> Wire::Create(const virtio::MacAddress& mac) {
-  MAYFLY_RETURN_IF_ERROR(EnterNamespace());
+  static const absl::Status entered = virtio::EnterEmptyNetwork();
+  MAYFLY_RETURN_IF_ERROR(entered);
   MAYFLY_ASSIGN_OR_RETURN(std::vector<OwnedFd> tap, virtio::OpenTap(kInterface, 1));
-  MAYFLY_RETURN_IF_ERROR(BringUp());
+  MAYFLY_RETURN_IF_ERROR(virtio::BringUp(kInterface).status());
   MAYFLY_ASSIGN_OR_RETURN(OwnedFd socket, Tap());
   MAYFLY_ASSIGN_OR_RETURN(EventFd stop, EventFd::Create());
   auto wire = std::make_unique<Wire>(Passkey(), mac, std::move(socket), std::move(stop));
