@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/checked.h"
-#include "base/file_io.h"
 #include "base/status.h"
 
 namespace mayfly {
@@ -75,9 +74,8 @@ absl::Status GuestMemory::AddRegion(const GuestRange& range, const Options& opti
   // multiples of it.
   const uint64_t alignment = range.size >= kHugePageSize ? kHugePageSize : kPageSize;
   const bool anonymous = options.backing == Backing::kAnonymous;
-  auto mapping =
-      anonymous ? Mapping::Anonymous(range.size, alignment)
-                : Mapping::Shared(memfd_.get(), memfd_offset, range.size, Protection::kReadWrite);
+  auto mapping = anonymous ? Mapping::Anonymous(range.size, alignment)
+                           : Mapping::Shared(memfd_.get(), memfd_offset, range.size);
   if (!mapping.ok()) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "the host cannot provide ", range.size >> 20, " MiB of guest memory (",
@@ -102,10 +100,6 @@ std::byte* GuestMemory::TryTranslate(uint64_t address, uint64_t size) const {
     if (RangeWithin(offset, size, region.range.size)) return region.host + offset;
   }
   return nullptr;
-}
-
-bool GuestMemory::Contains(uint64_t address, uint64_t size) const {
-  return TryTranslate(address, size) != nullptr;
 }
 
 absl::Status GuestMemory::OutOfRange(uint64_t address, uint64_t size) const {
@@ -138,31 +132,6 @@ absl::Status GuestMemory::Fill(uint64_t address, uint64_t size, std::byte value)
   if (host == nullptr) return OutOfRange(address, size);
   std::fill_n(host, size, value);
   return absl::OkStatus();
-}
-
-absl::Status GuestMemory::MapImage(uint64_t address, int fd, uint64_t offset, uint64_t size) {
-  std::byte* const host = TryTranslate(address, size);
-  if (host == nullptr) return OutOfRange(address, size);
-  MAYFLY_ASSIGN_OR_RETURN(const uint64_t file_size, FileSize(fd));
-  if (!RangeWithin(offset, size, file_size)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the file ends at ", file_size, " bytes, before the ", size, " bytes at offset ", offset));
-  }
-  const bool mappable = !memfd_.valid() && offset % kPageSize == address % kPageSize;
-  const uint64_t first = mappable ? std::min(*AlignUp(address, kPageSize) - address, size) : size;
-  const uint64_t whole = AlignDown(size - first, kPageSize);
-  if (whole != 0) {
-    // Replaces the region's own pages in place (MAP_FIXED within a mapping that we own), so
-    // Mapping's unmap still covers it.
-    void* const at = host + first;
-    if (::mmap(at, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
-               static_cast<off_t>(offset + first)) != at) {
-      return ErrnoStatus("mapping an image into guest memory");
-    }
-  }
-  MAYFLY_RETURN_IF_ERROR(ReadFully(fd, offset, std::span(host, first)));
-  const uint64_t rest = first + whole;
-  return ReadFully(fd, offset + rest, std::span(host + rest, size - rest));
 }
 
 }  // namespace mayfly

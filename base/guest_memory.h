@@ -27,7 +27,7 @@ struct GuestRange {
 // here, where it is checked against the regions without overflow. A range must lie within one
 // region; adjacent regions are not joined.
 //
-// Threading: the object is immutable after Create() and MapImage(); its functions can be called
+// Threading: the object is immutable after Create(); its functions can be called
 // from any thread. The bytes behind it belong to the guest, whose vCPUs change them at any time:
 // copy first, then check, then use the copy.
 class GuestMemory final {
@@ -64,12 +64,9 @@ class GuestMemory final {
   // Bytes of all regions together.
   [[nodiscard]] uint64_t size() const { return size_; }
 
-  // Whether [address, address + size) lies within one region; an empty range does where its address
-  // lies within or at the end of one.
-  [[nodiscard]] bool Contains(uint64_t address, uint64_t size) const;
-
-  // The host's view of a guest range, nullptr where it is not all RAM of one region. For paths on
-  // which building a Status would cost; otherwise use Span().
+  // The host's view of a guest range, nullptr where it is not all RAM of one region; an empty range
+  // is where its address lies within or at the end of one. For paths on which building a Status
+  // would cost; otherwise use Span().
   [[nodiscard]] std::byte* TryTranslate(uint64_t address, uint64_t size) const;
 
   // The host's view of a guest range. Errors (here and below): OutOfRange naming the range.
@@ -96,12 +93,6 @@ class GuestMemory final {
   [[nodiscard]] absl::Status Store(uint64_t address, const T& value) const {
     return Write(address, std::as_bytes(std::span(&value, 1)));
   }
-
-  // Puts `size` bytes of the file `fd` from `offset` at `address`. Whole pages are mapped
-  // copy-on-write where file and guest address agree modulo the page size and the memory is
-  // anonymous: nothing is read until the guest touches it. The rest is read. Errors: OutOfRange,
-  // InvalidArgument where the file ends before.
-  [[nodiscard]] absl::Status MapImage(uint64_t address, int fd, uint64_t offset, uint64_t size);
 
  private:
   GuestMemory() = default;

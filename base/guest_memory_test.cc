@@ -43,8 +43,8 @@ TEST(GuestMemory, TheLastByteIsInAndTheNextIsOut) {
   EXPECT_FALSE(memory.Store<uint8_t>(end, 1).ok());
   EXPECT_FALSE(memory.Store<uint16_t>(end - 1, 1).ok());
   EXPECT_FALSE(memory.Store<uint8_t>(kHighBase - 1, 1).ok());
-  EXPECT_TRUE(memory.Contains(end, 0));
-  EXPECT_FALSE(memory.Contains(end + 1, 0));
+  EXPECT_NE(memory.TryTranslate(end, 0), nullptr);
+  EXPECT_EQ(memory.TryTranslate(end + 1, 0), nullptr);
 }
 
 TEST(GuestMemory, NothingWraps) {
@@ -115,67 +115,6 @@ TEST(GuestMemory, TransparentHugePages) {
   const auto memory = GuestMemory::Create(range, {.pages = GuestMemory::Pages::kTransparentHuge});
   ASSERT_TRUE(memory.ok()) << memory.status();
   EXPECT_TRUE(memory->Store<uint8_t>(0, 1).ok());
-}
-
-// A file of `size` bytes, each the low byte of its offset in 251s (a prime: pages differ).
-OwnedFd MakePattern(size_t size) {
-  OwnedFd file(::memfd_create("pattern", MFD_CLOEXEC));
-  std::vector<std::byte> bytes(size);
-  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i % 251);
-  EXPECT_TRUE(WriteFully(file.get(), 0, bytes).ok());
-  return file;
-}
-
-struct ImageCase {
-  uint64_t address;
-  uint64_t offset;
-  uint64_t size;
-};
-
-class MapImageTest : public testing::TestWithParam<ImageCase> {};
-
-TEST_P(MapImageTest, PutsExactlyTheBytesThere) {
-  const auto [address, offset, size] = GetParam();
-  const OwnedFd file = MakePattern(6 * kPageSize);
-  for (const auto backing : {GuestMemory::Backing::kAnonymous, GuestMemory::Backing::kMemfd}) {
-    GuestMemory memory = MakeMemory({.backing = backing});
-    ASSERT_TRUE(memory.Fill(0, 16 * kPageSize, std::byte{0xff}).ok());
-    ASSERT_TRUE(memory.MapImage(address, file.get(), offset, size).ok());
-    for (uint64_t i = 0; i < 16 * kPageSize; ++i) {
-      const bool within = i >= address && i - address < size;
-      const uint64_t expected = within ? (i - address + offset) % 251 : 0xff;
-      ASSERT_EQ(memory.Load<uint8_t>(i).value(), expected) << i;
-    }
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Alignments, MapImageTest,
-    testing::Values(ImageCase{.address = kPageSize, .offset = kPageSize, .size = 3 * kPageSize},
-                    ImageCase{.address = 100, .offset = 100, .size = 4 * kPageSize},
-                    ImageCase{.address = 100, .offset = kPageSize + 100, .size = 20},
-                    ImageCase{.address = 4000, .offset = 4000, .size = 200},
-                    ImageCase{.address = 100, .offset = 50, .size = 3 * kPageSize},
-                    ImageCase{.address = 0, .offset = 0, .size = 2 * kPageSize + 7},
-                    ImageCase{.address = 0, .offset = 0, .size = 0}));
-
-TEST(GuestMemory, MapImageIsCopyOnWrite) {
-  const OwnedFd file = MakePattern(2 * kPageSize);
-  GuestMemory memory = MakeMemory();
-  ASSERT_TRUE(memory.MapImage(0, file.get(), 0, 2 * kPageSize).ok());
-  ASSERT_TRUE(memory.Store<uint8_t>(5, 0xee).ok());
-  uint8_t in_file = 0;
-  ASSERT_TRUE(ReadFully(file.get(), 5, std::as_writable_bytes(std::span(&in_file, 1))).ok());
-  EXPECT_EQ(in_file, 5);
-}
-
-TEST(GuestMemory, MapImageChecksBothSides) {
-  const OwnedFd file = MakePattern(2 * kPageSize);
-  GuestMemory memory = MakeMemory();
-  EXPECT_FALSE(memory.MapImage(15 * kPageSize, file.get(), 0, 2 * kPageSize).ok());
-  EXPECT_THAT(memory.MapImage(0, file.get(), kPageSize, 2 * kPageSize).message(),
-              HasSubstr("the file ends at 8192 bytes"));
-  EXPECT_FALSE(memory.MapImage(0, file.get(), kMax, 1).ok());
 }
 
 }  // namespace

@@ -15,18 +15,6 @@ namespace {
 
 constexpr int kNoFd = -1;
 
-int ToProt(Protection protection) {
-  switch (protection) {
-    case Protection::kNone:
-      return PROT_NONE;
-    case Protection::kRead:
-      return PROT_READ;
-    case Protection::kReadWrite:
-      return PROT_READ | PROT_WRITE;
-  }
-  return PROT_NONE;
-}
-
 }  // namespace
 
 Mapping::Mapping(Mapping&& other) noexcept
@@ -47,13 +35,12 @@ void Mapping::Unmap() {
   if (data_ != nullptr) ::munmap(std::exchange(data_, nullptr), std::exchange(size_, 0));
 }
 
-absl::StatusOr<Mapping> Mapping::Map(size_t size, Protection protection, int flags, int fd,
-                                     uint64_t offset) {
+absl::StatusOr<Mapping> Mapping::Map(size_t size, int flags, int fd, uint64_t offset) {
   const auto file_offset = CheckedCast<off_t>(offset);
   if (size == 0 || !file_offset) {
     return absl::InvalidArgumentError(absl::StrCat("mapping ", size, " bytes at offset ", offset));
   }
-  void* const data = ::mmap(nullptr, size, ToProt(protection), flags, fd, *file_offset);
+  void* const data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd, *file_offset);
   if (data == MAP_FAILED) return ErrnoStatus(absl::StrCat("mapping ", size, " bytes"));
   return Mapping(static_cast<std::byte*>(data), size);
 }
@@ -63,8 +50,8 @@ absl::StatusOr<Mapping> Mapping::Anonymous(size_t size, size_t alignment) {
   if (size == 0 || !padded || !std::has_single_bit(alignment)) {
     return absl::InvalidArgumentError(absl::StrCat("mapping ", size, " bytes of memory"));
   }
-  MAYFLY_ASSIGN_OR_RETURN(Mapping all, Map(*padded, Protection::kReadWrite,
-                                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, kNoFd, 0));
+  MAYFLY_ASSIGN_OR_RETURN(Mapping all,
+                          Map(*padded, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, kNoFd, 0));
   // Give back what the alignment does not need: the kernel merges and splits the area in place.
   const auto begin = std::bit_cast<uintptr_t>(all.data_);
   const size_t head = *AlignUp(begin, alignment) - begin;
@@ -76,14 +63,8 @@ absl::StatusOr<Mapping> Mapping::Anonymous(size_t size, size_t alignment) {
   return all;
 }
 
-absl::StatusOr<Mapping> Mapping::Shared(int fd, uint64_t offset, size_t size,
-                                        Protection protection) {
-  return Map(size, protection, MAP_SHARED | MAP_NORESERVE, fd, offset);
-}
-
-absl::StatusOr<Mapping> Mapping::Private(int fd, uint64_t offset, size_t size,
-                                         Protection protection) {
-  return Map(size, protection, MAP_PRIVATE | MAP_NORESERVE, fd, offset);
+absl::StatusOr<Mapping> Mapping::Shared(int fd, uint64_t offset, size_t size) {
+  return Map(size, MAP_SHARED | MAP_NORESERVE, fd, offset);
 }
 
 }  // namespace mayfly

@@ -9,9 +9,6 @@
 
 namespace mayfly {
 
-// What a mapping's pages may be used for.
-enum class Protection { kNone, kRead, kReadWrite };
-
 // A range of this process's address space (mmap(2)) with one owner, unmapped at the end of its
 // life.
 class [[nodiscard]] Mapping final {
@@ -28,11 +25,7 @@ class [[nodiscard]] Mapping final {
   [[nodiscard]] static absl::StatusOr<Mapping> Anonymous(size_t size, size_t alignment);
   // `size` bytes of `fd` from `offset` (a multiple of the page size), shared with whoever else maps
   // it.
-  [[nodiscard]] static absl::StatusOr<Mapping> Shared(int fd, uint64_t offset, size_t size,
-                                                      Protection protection);
-  // The same, copy-on-write.
-  [[nodiscard]] static absl::StatusOr<Mapping> Private(int fd, uint64_t offset, size_t size,
-                                                       Protection protection);
+  [[nodiscard]] static absl::StatusOr<Mapping> Shared(int fd, uint64_t offset, size_t size);
 
   [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] size_t size() const { return size_; }
@@ -40,8 +33,8 @@ class [[nodiscard]] Mapping final {
 
  private:
   Mapping(std::byte* data, size_t size) : data_(data), size_(size) {}
-  [[nodiscard]] static absl::StatusOr<Mapping> Map(size_t size, Protection protection, int flags,
-                                                   int fd, uint64_t offset);
+  // For reading and writing.
+  [[nodiscard]] static absl::StatusOr<Mapping> Map(size_t size, int flags, int fd, uint64_t offset);
   void Unmap();
 
   std::byte* data_ = nullptr;

@@ -43,14 +43,12 @@ TEST(Mapping, UnmapsAtTheEndOfItsLife) {
   EXPECT_FALSE(IsMapped(at));
 }
 
-TEST(Mapping, SharedIsSeenByTheFileAndPrivateIsNot) {
+TEST(Mapping, SharedIsSeenByTheFile) {
   const OwnedFd file(::memfd_create("test", MFD_CLOEXEC));
   ASSERT_EQ(::ftruncate(file.get(), kPage), 0);
-  const auto shared = Mapping::Shared(file.get(), 0, kPage, Protection::kReadWrite);
-  const auto copy = Mapping::Private(file.get(), 0, kPage, Protection::kReadWrite);
-  ASSERT_TRUE(shared.ok() && copy.ok());
+  const auto shared = Mapping::Shared(file.get(), 0, kPage);
+  ASSERT_TRUE(shared.ok());
   shared->data()[0] = std::byte{1};
-  copy->data()[1] = std::byte{2};
   std::array<std::byte, 2> read{};
   ASSERT_TRUE(ReadFully(file.get(), 0, read).ok());
   EXPECT_EQ(read[0], std::byte{1});

@@ -23,7 +23,7 @@ struct Room {
   uint64_t command_line_limit = kLinuxCommandLineLimit;
 };
 
-absl::StatusOr<BootParams> LoadParams(const BootSource& source, GuestMemory& memory,
+absl::StatusOr<BootParams> LoadParams(const BootSource& source, const GuestMemory& memory,
                                       const Room& room) {
   BootParams params;
   params.memory_map = MemoryMap(memory);
@@ -40,7 +40,7 @@ absl::StatusOr<BootParams> LoadParams(const BootSource& source, GuestMemory& mem
 }
 
 absl::StatusOr<BootEntry> BootBzImage(const BootSource& source, const ImageFile& file,
-                                      GuestMemory& memory) {
+                                      const GuestMemory& memory) {
   if (source.protocol == BootProtocol::kPvh) {
     return file.Bad(
         "it is a bzImage, which has no PVH entry: boot it by linux64 or auto, or give "
@@ -59,7 +59,7 @@ absl::StatusOr<BootEntry> BootBzImage(const BootSource& source, const ImageFile&
 }
 
 absl::StatusOr<BootEntry> BootElf(const BootSource& source, const ImageFile& file,
-                                  GuestMemory& memory) {
+                                  const GuestMemory& memory) {
   MAYFLY_ASSIGN_OR_RETURN(const ElfImage image, ElfImage::Parse(file));
   if (source.protocol == BootProtocol::kPvh && !image.pvh_entry()) {
     return file.Bad(
@@ -81,7 +81,7 @@ absl::StatusOr<BootEntry> BootElf(const BootSource& source, const ImageFile& fil
 
 }  // namespace
 
-absl::StatusOr<BootEntry> LoadBootImages(const BootSource& source, GuestMemory& memory) {
+absl::StatusOr<BootEntry> LoadBootImages(const BootSource& source, const GuestMemory& memory) {
   MAYFLY_ASSIGN_OR_RETURN(const ImageFile file,
                           ImageFile::Open(source.kernel.fd.get(), "kernel", source.kernel.name));
   if (ElfImage::Matches(file)) return BootElf(source, file, memory);

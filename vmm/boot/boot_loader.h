@@ -22,6 +22,6 @@ struct BootSource {
 // Puts kernel, initrd, command line and the structures of the boot protocol into fresh guest
 // memory. Errors: InvalidArgument, one sentence with the file and the remedy.
 [[nodiscard]] absl::StatusOr<BootEntry> LoadBootImages(const BootSource& source,
-                                                       GuestMemory& memory);
+                                                       const GuestMemory& memory);
 
 }  // namespace mayfly::vmm

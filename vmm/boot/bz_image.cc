@@ -103,7 +103,8 @@ absl::StatusOr<GuestRange> BzImage::Place(const ImageFile& file, uint64_t floor,
       (size + layout::kMiB - 1) / layout::kMiB, preferred, ceiling / layout::kMiB));
 }
 
-absl::Status BzImage::Load(const ImageFile& file, GuestMemory& memory, uint64_t address) const {
+absl::Status BzImage::Load(const ImageFile& file, const GuestMemory& memory,
+                           uint64_t address) const {
   return file.Annotated(LoadImage(memory, address, file.fd(), payload_offset_, payload_size_));
 }
 

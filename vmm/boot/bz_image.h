@@ -31,7 +31,7 @@ class BzImage final {
   [[nodiscard]] absl::StatusOr<GuestRange> Place(const ImageFile& file, uint64_t floor,
                                                  uint64_t ceiling) const;
   // Puts the protected-mode part at `address`.
-  [[nodiscard]] absl::Status Load(const ImageFile& file, GuestMemory& memory,
+  [[nodiscard]] absl::Status Load(const ImageFile& file, const GuestMemory& memory,
                                   uint64_t address) const;
   // The 64-bit entry of an image loaded at `address`.
   [[nodiscard]] static uint64_t EntryOf(uint64_t address);

@@ -145,7 +145,7 @@ bool ElfImage::Covers(uint64_t address) const {
   });
 }
 
-absl::Status ElfImage::Load(const ImageFile& file, GuestMemory& memory, uint64_t floor,
+absl::Status ElfImage::Load(const ImageFile& file, const GuestMemory& memory, uint64_t floor,
                             uint64_t ceiling) const {
   if (segments_.front().address < floor) {
     return file.Bad(

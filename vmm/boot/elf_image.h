@@ -42,7 +42,7 @@ class ElfImage final {
 
   // Puts the segments into guest memory, which is fresh (the zeros are not written). They must lie
   // in [floor, ceiling). Errors: InvalidArgument with the remedy.
-  [[nodiscard]] absl::Status Load(const ImageFile& file, GuestMemory& memory, uint64_t floor,
+  [[nodiscard]] absl::Status Load(const ImageFile& file, const GuestMemory& memory, uint64_t floor,
                                   uint64_t ceiling) const;
 
  private:

@@ -8,8 +8,8 @@
 
 namespace mayfly::vmm {
 
-absl::StatusOr<GuestRange> LoadInitrd(const ImageFile& file, GuestMemory& memory, uint64_t floor,
-                                      uint64_t ceiling) {
+absl::StatusOr<GuestRange> LoadInitrd(const ImageFile& file, const GuestMemory& memory,
+                                      uint64_t floor, uint64_t ceiling) {
   const uint64_t size = file.size();
   const uint64_t address = size <= ceiling ? AlignDown(ceiling - size, kPageSize) : 0;
   if (address < floor) {

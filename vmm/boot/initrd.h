@@ -11,7 +11,8 @@ namespace mayfly::vmm {
 // Loads an initrd as high in [floor, ceiling) as it goes: out of the way of the kernel, which ends
 // at `floor` now but grows upwards while it unpacks and starts. Errors: InvalidArgument with the
 // remedy.
-[[nodiscard]] absl::StatusOr<GuestRange> LoadInitrd(const ImageFile& file, GuestMemory& memory,
-                                                    uint64_t floor, uint64_t ceiling);
+[[nodiscard]] absl::StatusOr<GuestRange> LoadInitrd(const ImageFile& file,
+                                                    const GuestMemory& memory, uint64_t floor,
+                                                    uint64_t ceiling);
 
 }  // namespace mayfly::vmm

@@ -4,23 +4,13 @@
 #include "base/status.h"
 
 namespace mayfly::vmm {
-namespace {
-
-enum class LoadBy { kReading, kMapping };
 
 // Reading beats mapping the file copy-on-write, though it copies: an 18 MB vmlinux takes 59 million
 // instructions to its init when it was read, 85 when it was mapped (nested testbed, ICOUNT=1),
 // because mapped pages come into the guest one by one, read ones by transparent huge pages. And a
 // file that changes later does not change the guest.
-constexpr LoadBy kLoadBy = LoadBy::kReading;
-
-}  // namespace
-
-absl::Status LoadImage(GuestMemory& memory, uint64_t address, int fd, uint64_t offset,
+absl::Status LoadImage(const GuestMemory& memory, uint64_t address, int fd, uint64_t offset,
                        uint64_t size) {
-  if constexpr (kLoadBy == LoadBy::kMapping) {
-    return memory.MapImage(address, fd, offset, size);
-  }
   MAYFLY_ASSIGN_OR_RETURN(const auto target, memory.Span(address, size));
   return ReadFully(fd, offset, target);
 }

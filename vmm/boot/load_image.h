@@ -8,7 +8,7 @@
 namespace mayfly::vmm {
 
 // Puts `size` bytes of `fd` from `offset` at `address`. The one place that decides how.
-[[nodiscard]] absl::Status LoadImage(GuestMemory& memory, uint64_t address, int fd, uint64_t offset,
-                                     uint64_t size);
+[[nodiscard]] absl::Status LoadImage(const GuestMemory& memory, uint64_t address, int fd,
+                                     uint64_t offset, uint64_t size);
 
 }  // namespace mayfly::vmm

@@ -50,7 +50,7 @@ absl::StatusOr<State> Get(int fd, const KvmRequest& request) {
 }  // namespace
 
 absl::StatusOr<VcpuFd> VcpuFd::Create(OwnedFd fd) {
-  auto shared = Mapping::Shared(fd.get(), 0, kSharedSize, Protection::kReadWrite);
+  auto shared = Mapping::Shared(fd.get(), 0, kSharedSize);
   if (!shared.ok()) return Annotate(shared.status(), "the run structure of a vCPU");
   return VcpuFd(std::move(fd), *std::move(shared));
 }
