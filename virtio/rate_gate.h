@@ -41,7 +41,6 @@ class RateGate final {
   // New limits from now on (RateLimiter::Update()). Whoever waits is called at once, and may be
   // refused again.
   void Update(const RateLimits& limits);
-  [[nodiscard]] const RateLimits& limits() const { return limiter_.limits(); }
 
  private:
   void Await(Nanoseconds delay);

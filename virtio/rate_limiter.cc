@@ -47,7 +47,7 @@ void RateLimiter::Bucket::Inherit(const Bucket& before) {
 }
 
 RateLimiter::RateLimiter(const RateLimits& limits, Nanoseconds now)
-    : limits_(limits), operations_(limits.operations, now), bytes_(limits.bytes, now) {}
+    : operations_(limits.operations, now), bytes_(limits.bytes, now) {}
 
 Nanoseconds RateLimiter::Admit(uint64_t bytes, Nanoseconds now) {
   operations_.Fill(now);
@@ -69,7 +69,6 @@ void RateLimiter::Update(const RateLimits& limits, Nanoseconds now) {
   bytes.Inherit(bytes_);
   operations_ = operations;
   bytes_ = bytes;
-  limits_ = limits;
 }
 
 }  // namespace mayfly::virtio

@@ -38,7 +38,6 @@ class RateLimiter final {
   // From now on. What is in the buckets stays, as far as it fits; so does a debt, up to the new
   // burst. A bucket that had no limit is full.
   void Update(const RateLimits& limits, Nanoseconds now);
-  [[nodiscard]] const RateLimits& limits() const { return limits_; }
 
  private:
   class Bucket final {
@@ -62,7 +61,6 @@ class RateLimiter final {
     Nanoseconds filled_at_;
   };
 
-  RateLimits limits_;
   Bucket operations_;
   Bucket bytes_;
 };

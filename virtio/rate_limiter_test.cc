@@ -110,7 +110,6 @@ TEST(RateLimiterTest, StartsFromAFullBucketWhenALimitIsSet) {
   RateLimiter limiter({}, kStart);
   EXPECT_EQ(limiter.Admit(kHuge, kStart), kAdmitted);
   limiter.Update(Operations(10, 1), kStart + 1s);
-  EXPECT_EQ(limiter.limits(), Operations(10, 1));
   EXPECT_EQ(limiter.Admit(1, kStart + 1s), kAdmitted);
   EXPECT_EQ(limiter.Admit(1, kStart + 1s), 100ms);
 }

@@ -6,12 +6,6 @@
 
 namespace mayfly::virtio {
 
-absl::StatusOr<std::unique_ptr<RawDisk>> RawDisk::Open(OwnedFd fd, const DiskFile::Options& options,
-                                                       std::string_view name) {
-  MAYFLY_ASSIGN_OR_RETURN(DiskFile file, DiskFile::Open(std::move(fd), options, name));
-  return Create(std::move(file));
-}
-
 absl::StatusOr<std::unique_ptr<RawDisk>> RawDisk::Create(DiskFile file) {
   auto disk = std::make_unique<RawDisk>(Passkey(), std::move(file));
   MAYFLY_ASSIGN_OR_RETURN(disk->io_, DiskIo::Create(disk->file_));

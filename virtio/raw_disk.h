@@ -3,11 +3,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "base/owned_fd.h"
 #include "virtio/block_backend.h"
 #include "virtio/disk_file.h"
 #include "virtio/disk_io.h"
@@ -23,9 +21,7 @@ class RawDisk final : public BlockBackend {
   };
 
  public:
-  // Errors: those of DiskFile::Open().
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<RawDisk>> Open(
-      OwnedFd fd, const DiskFile::Options& options, std::string_view name);
+  // Errors: ResourceExhausted where there is no memory.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<RawDisk>> Create(DiskFile file);
   RawDisk(Passkey, DiskFile file) : file_(std::move(file)) {}
 

@@ -1,4 +1,4 @@
-#include "virtio/raw_disk.h"
+// Disks on files, by the engine that every host has.
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -7,13 +7,16 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/event_loop.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "virtio/disk_opener.h"
 
 namespace mayfly::virtio {
 namespace {
@@ -45,14 +48,18 @@ class RawDiskTest : public ::testing::Test {
   void TearDown() override { ::unlink(path_.c_str()); }
 
   [[nodiscard]] OwnedFd OpenFile(int flags) const { return OwnedFd(::open(path_.c_str(), flags)); }
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<BlockBackend>> OpenAs(
+      OwnedFd fd, const DiskFile::Options& options, std::string_view name) const {
+    return OpenDisk(std::move(fd), options, DiskEngine::kSync, name, *io_);
+  }
   [[nodiscard]] auto Open(BlockAccess access) const {
-    return RawDisk::Open(OpenFile(access == BlockAccess::kReadWrite ? O_RDWR : O_RDONLY),
-                         {.access = access}, "root.img");
+    return OpenAs(OpenFile(access == BlockAccess::kReadWrite ? O_RDWR : O_RDONLY),
+                  {.access = access}, "root.img");
   }
   static std::string Message(const absl::Status& status) {
     return {status.message().data(), status.message().size()};
   }
-  static int Submit(RawDisk& disk, BlockOperation operation, uint64_t offset,
+  static int Submit(BlockBackend& disk, BlockOperation operation, uint64_t offset,
                     std::span<const std::span<std::byte>> pieces) {
     std::vector<iovec> buffers;
     uint64_t length = 0;
@@ -70,6 +77,7 @@ class RawDiskTest : public ::testing::Test {
     return outcome.error();
   }
 
+  const std::unique_ptr<EventLoop> io_ = EventLoop::Create().value();
   std::string path_ = ::testing::TempDir() + "/raw_disk_XXXXXX";
 };
 
@@ -129,13 +137,13 @@ TEST_F(RawDiskTest, GoesOnAfterAShortWriteUntilItFails) {
 
 TEST_F(RawDiskTest, RefusesADirectory) {
   OwnedFd fd(::open(::testing::TempDir().c_str(), O_RDONLY | O_DIRECTORY));
-  const auto disk = RawDisk::Open(std::move(fd), {}, "images");
+  const auto disk = OpenAs(std::move(fd), {}, "images");
   EXPECT_EQ(disk.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Message(disk.status()), AllOf(HasSubstr("\"images\""), HasSubstr("directory")));
 }
 
 TEST_F(RawDiskTest, RefusesWhatIsNeitherFileNorBlockDevice) {
-  const auto disk = RawDisk::Open(OwnedFd(::open("/dev/null", O_RDWR)), {}, "null");
+  const auto disk = OpenAs(OwnedFd(::open("/dev/null", O_RDWR)), {}, "null");
   EXPECT_EQ(disk.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Message(disk.status()), HasSubstr("neither a regular file nor a block device"));
 }
@@ -153,19 +161,18 @@ TEST_F(RawDiskTest, RefusesASizeThatIsNoMultipleOfASector) {
 }
 
 TEST_F(RawDiskTest, RefusesToWriteThroughADescriptorForReading) {
-  const auto disk = RawDisk::Open(OpenFile(O_RDONLY), {}, "root.img");
+  const auto disk = OpenAs(OpenFile(O_RDONLY), {}, "root.img");
   EXPECT_EQ(disk.status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(Message(disk.status()), HasSubstr("attach it read-only"));
 }
 
 TEST_F(RawDiskTest, RefusesToReadThroughADescriptorForWriting) {
-  const auto disk =
-      RawDisk::Open(OpenFile(O_WRONLY), {.access = BlockAccess::kReadOnly}, "root.img");
+  const auto disk = OpenAs(OpenFile(O_WRONLY), {.access = BlockAccess::kReadOnly}, "root.img");
   EXPECT_EQ(disk.status().code(), absl::StatusCode::kPermissionDenied);
 }
 
 TEST_F(RawDiskTest, RefusesADescriptorForAppending) {
-  const auto disk = RawDisk::Open(OpenFile(O_RDWR | O_APPEND), {}, "root.img");
+  const auto disk = OpenAs(OpenFile(O_RDWR | O_APPEND), {}, "root.img");
   EXPECT_THAT(Message(disk.status()), HasSubstr("O_APPEND"));
 }
 
@@ -186,7 +193,7 @@ TEST_F(RawDiskTest, LetsManyReadButNoneWriteMeanwhile) {
 
 TEST_F(RawDiskTest, GivesTheLockBackThoughAnotherHoldsTheSameOpenFile) {
   const OwnedFd keeper = OpenFile(O_RDWR);
-  auto disk = RawDisk::Open(OwnedFd::Duplicate(keeper.get()).value(), {}, "root.img").value();
+  auto disk = OpenAs(OwnedFd::Duplicate(keeper.get()).value(), {}, "root.img").value();
   EXPECT_FALSE(Open(BlockAccess::kReadWrite).ok());
   disk->Close();
   EXPECT_TRUE(Open(BlockAccess::kReadWrite).ok());
