@@ -37,8 +37,8 @@ struct BlockRequest {
   BlockZeroing zeroing = BlockZeroing::kKeepAllocated;    // of kWriteZeroes
   uint64_t offset = 0;                                    // bytes from the disk's begin
   uint64_t length = 0;                                    // bytes
-  std::span<iovec> buffers;  // host addresses of guest memory; a backend may change them as it
-                             // goes; none but for reads and writes
+  std::span<iovec> buffers;  // host addresses of guest memory, at most IOV_MAX; a backend may
+                             // change them as it goes; none but for reads and writes
 };
 
 // Who submitted. Threading: on the io thread, from within BlockBackend::Submit(), Commit() or

@@ -1,5 +1,7 @@
 #include "virtio/queue.h"
 
+#include <limits.h>
+
 #include <atomic>
 #include <bit>
 #include <cstring>
@@ -20,6 +22,8 @@ namespace {
 // What the buffers of one chain can have together (virtio 1.2, 2.7.4); also what `length` of the
 // used ring can say.
 constexpr uint64_t kMaxChainBytes = std::numeric_limits<uint32_t>::max();
+// Of one call of preadv(2).
+static_assert(kMaxQueueSize <= IOV_MAX);
 
 // The host's view of an area of the queue.
 absl::StatusOr<std::byte*> FindArea(const GuestMemory& memory, std::string_view name,

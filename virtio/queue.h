@@ -39,7 +39,7 @@ struct QueueLayout {
 //   } while (!queue.EnableNotifications());
 //
 // Threading: one thread at a time, with acquire and release on the indices shared with the driver.
-// After the first use of a Chain nothing is allocated.
+// Nothing is allocated but for a chain longer than all that were in that Chain before.
 class Queue final {
  public:
   // Takes the queue into use. `memory` outlives that. Errors: InvalidArgument for a size that is
