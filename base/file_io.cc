@@ -1,16 +1,31 @@
 #include "base/file_io.h"
 
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "base/status.h"
 
 namespace mayfly {
+namespace {
+
+// F_RDLCK, F_WRLCK or F_UNLCK.
+int SetLock(int fd, int type) {
+  struct flock lock {};
+  lock.l_type = static_cast<decltype(lock.l_type)>(type);
+  lock.l_whence = SEEK_SET;
+  return ::fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+}  // namespace
 
 absl::StatusOr<uint64_t> FileSize(int fd) {
   struct stat info {};
@@ -50,6 +65,22 @@ absl::Status WriteFully(int fd, uint64_t offset, std::span<const std::byte> data
     offset += static_cast<uint64_t>(put);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> TryLockFile(int fd, FileLock lock) {
+  if (SetLock(fd, lock == FileLock::kExclusive ? F_WRLCK : F_RDLCK) == 0) return true;
+  if (errno == EAGAIN || errno == EACCES) return false;
+  return ErrnoStatus("locking it");
+}
+
+void UnlockFile(int fd) { SetLock(fd, F_UNLCK); }
+
+absl::StatusOr<uint64_t> NextStoredByte(int fd, uint64_t offset, uint64_t end) {
+  const off_t at = ::lseek(fd, static_cast<off_t>(offset), SEEK_DATA);
+  if (at >= 0) return std::min(end, static_cast<uint64_t>(at));
+  if (errno == ENXIO) return end;
+  if (errno == EINVAL || errno == EOPNOTSUPP) return offset;
+  return ErrnoStatus("looking for data");
 }
 
 }  // namespace mayfly

@@ -18,4 +18,17 @@ namespace mayfly {
 // pwrite(2) until `data` is written.
 [[nodiscard]] absl::Status WriteFully(int fd, uint64_t offset, std::span<const std::byte> data);
 
+// How much of a file a lock leaves to others: kShared lets them read it, too.
+enum class FileLock { kShared, kExclusive };
+
+// Locks the whole file for the open file description of `fd`, which is open for that (fcntl(2),
+// F_OFD_SETLK). False where another one holds a lock that excludes it. Errors: errno's.
+[[nodiscard]] absl::StatusOr<bool> TryLockFile(int fd, FileLock lock);
+// Gives the lock up.
+void UnlockFile(int fd);
+
+// The first byte of [offset, end) that is stored, or `end`. Where a file system cannot tell, all
+// are. Errors: errno's.
+[[nodiscard]] absl::StatusOr<uint64_t> NextStoredByte(int fd, uint64_t offset, uint64_t end);
+
 }  // namespace mayfly

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <string>
 
 #include "base/owned_fd.h"
 #include "gmock/gmock.h"
@@ -41,6 +42,32 @@ TEST(FileIo, SizeIsOfFilesOnly) {
   const OwnedFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   EXPECT_THAT(FileSize(null.get()).status().message(), HasSubstr("neither"));
   EXPECT_FALSE(FileSize(-1).ok());
+}
+
+TEST(FileIo, LocksAreOfOpenFiles) {
+  const OwnedFd first(::memfd_create("test", MFD_CLOEXEC));
+  const std::string path = "/proc/self/fd/" + std::to_string(first.get());
+  const OwnedFd second(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  EXPECT_TRUE(TryLockFile(first.get(), FileLock::kShared).value());
+  EXPECT_TRUE(TryLockFile(second.get(), FileLock::kShared).value());
+  EXPECT_FALSE(TryLockFile(second.get(), FileLock::kExclusive).value());
+  UnlockFile(first.get());
+  EXPECT_TRUE(TryLockFile(second.get(), FileLock::kExclusive).value());
+  EXPECT_FALSE(TryLockFile(first.get(), FileLock::kShared).value());
+  EXPECT_FALSE(TryLockFile(-1, FileLock::kShared).ok());
+}
+
+TEST(FileIo, FindsWhatIsStored) {
+  constexpr uint64_t kSize = 64 << 10;
+  const OwnedFd file(::memfd_create("test", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(file.get(), kSize), 0);
+  EXPECT_EQ(NextStoredByte(file.get(), 0, kSize).value(), kSize);
+  const std::array<std::byte, 1> data{};
+  ASSERT_TRUE(WriteFully(file.get(), kSize / 2, data).ok());
+  EXPECT_EQ(NextStoredByte(file.get(), 0, kSize).value(), kSize / 2);
+  EXPECT_EQ(NextStoredByte(file.get(), 0, kSize / 4).value(), kSize / 4);
+  EXPECT_EQ(NextStoredByte(file.get(), kSize / 2, kSize).value(), kSize / 2);
+  EXPECT_FALSE(NextStoredByte(-1, 0, kSize).ok());
 }
 
 TEST(FileIo, WritingToAFullDeviceIsAnError) {

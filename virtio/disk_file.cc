@@ -27,14 +27,6 @@ constexpr uint32_t kFileBlockSize = 4096;
 // What a file needs for O_DIRECT where it cannot be asked: enough for every device there is.
 constexpr uint32_t kSafeAlignment = 4096;
 
-// Takes (F_RDLCK, F_WRLCK) or gives up (F_UNLCK) the lock on the whole file.
-int SetLock(int fd, int type) {
-  struct flock lock {};
-  lock.l_type = static_cast<decltype(lock.l_type)>(type);
-  lock.l_whence = SEEK_SET;
-  return ::fcntl(fd, F_OFD_SETLK, &lock);
-}
-
 uint32_t DevicePhysicalBlockSize(int fd) {
   unsigned size = 0;
   const bool known = ::ioctl(fd, BLKPBSZGET, &size) == 0;
@@ -62,12 +54,12 @@ absl::StatusOr<DiskFile> DiskFile::Open(OwnedFd fd, const Options& options, std:
   // The kind of file first: a directory can only be opened for reading, which is not what is wrong
   // with it.
   MAYFLY_ASSIGN_OR_RETURN(file.capacity_, file.CheckSize());
-  MAYFLY_RETURN_IF_ERROR(file.CheckMode());
+  MAYFLY_ASSIGN_OR_RETURN(const unsigned flags, file.CheckMode());
   MAYFLY_RETURN_IF_ERROR(file.Lock());
   struct stat info {};
   file.is_block_device_ = ::fstat(file.fd(), &info) == 0 && S_ISBLK(info.st_mode);
   file.FindBlockSizes();
-  MAYFLY_RETURN_IF_ERROR(file.SetCaching());
+  MAYFLY_RETURN_IF_ERROR(file.SetCaching(flags));
   return file;
 }
 
@@ -78,14 +70,15 @@ void DiskFile::Close() {
   if (!fd_.valid()) return;
   // Closing is not enough: whoever passed the descriptor may hold another one of the same open
   // file, and so the lock.
-  SetLock(fd_.get(), F_UNLCK);
+  UnlockFile(fd_.get());
   fd_.Reset();
 }
 
-absl::Status DiskFile::CheckMode() const {
-  const int flags = ::fcntl(fd(), F_GETFL);
-  if (flags < 0) return ErrnoStatus(absl::StrCat(name_, ": looking at how it was opened"));
-  const auto mode = static_cast<unsigned>(flags) & O_ACCMODE;
+absl::StatusOr<unsigned> DiskFile::CheckMode() const {
+  const int got = ::fcntl(fd(), F_GETFL);
+  if (got < 0) return ErrnoStatus(absl::StrCat(name_, ": looking at how it was opened"));
+  const auto flags = static_cast<unsigned>(got);
+  const auto mode = flags & O_ACCMODE;
   if (access() == BlockAccess::kReadWrite && mode != O_RDWR) {
     return absl::PermissionDeniedError(
         absl::StrCat(name_, " was opened for reading only: attach it read-only, or get ",
@@ -96,11 +89,11 @@ absl::Status DiskFile::CheckMode() const {
         absl::StrCat(name_, " was opened for writing only: open it for reading too"));
   }
   // pwrite(2), BUGS: with O_APPEND Linux writes at the end, whatever the offset.
-  if ((static_cast<unsigned>(flags) & O_APPEND) != 0) {
+  if ((flags & O_APPEND) != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(name_, " was opened for appending: open it without O_APPEND"));
   }
-  return absl::OkStatus();
+  return flags;
 }
 
 absl::StatusOr<uint64_t> DiskFile::CheckSize() const {
@@ -122,8 +115,10 @@ absl::StatusOr<uint64_t> DiskFile::CheckSize() const {
 
 absl::Status DiskFile::Lock() const {
   const bool writer = access() == BlockAccess::kReadWrite;
-  if (SetLock(fd(), writer ? F_WRLCK : F_RDLCK) == 0) return absl::OkStatus();
-  if (errno != EAGAIN && errno != EACCES) return ErrnoStatus(name_ + ": locking it");
+  const absl::StatusOr<bool> locked =
+      TryLockFile(fd(), writer ? FileLock::kExclusive : FileLock::kShared);
+  if (!locked.ok()) return Annotate(locked.status(), name_);
+  if (*locked) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat(name_, " is in use by another VM: ",
                    writer ? "end that one, attach the disk read-only to both, or give each a copy"
@@ -137,9 +132,8 @@ void DiskFile::FindBlockSizes() {
   if (discards) discard_granularity_ = physical_block_size_;
 }
 
-absl::Status DiskFile::SetCaching() {
+absl::Status DiskFile::SetCaching(unsigned flags) {
   const bool direct = caching() == DiskCaching::kDirect;
-  const auto flags = static_cast<unsigned>(::fcntl(fd(), F_GETFL));
   // Without O_NONBLOCK: io_uring would take it for a wish not to wait for the disk, and say EAGAIN.
   const unsigned wanted =
       (flags & ~unsigned{O_DIRECT | O_NONBLOCK}) | (direct ? unsigned{O_DIRECT} : 0);

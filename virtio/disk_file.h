@@ -68,10 +68,12 @@ class [[nodiscard]] DiskFile final {
  private:
   DiskFile(OwnedFd fd, const Options& options, std::string_view name);
 
-  [[nodiscard]] absl::Status CheckMode() const;
+  // The flags that it was opened with.
+  [[nodiscard]] absl::StatusOr<unsigned> CheckMode() const;
   [[nodiscard]] absl::StatusOr<uint64_t> CheckSize() const;
   [[nodiscard]] absl::Status Lock() const;
-  [[nodiscard]] absl::Status SetCaching();
+  // `flags` are the ones that it has.
+  [[nodiscard]] absl::Status SetCaching(unsigned flags);
   void FindAlignment();
   void FindBlockSizes();
 

@@ -1,10 +1,8 @@
 #include "virtio/overlay/base_identity.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
+#include <algorithm>
 #include <cstddef>
 #include <span>
 
@@ -21,28 +19,21 @@ namespace {
 constexpr uint64_t kSamples = 16;
 constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
 
-// Aligned, for files opened with O_DIRECT.
-struct alignas(kOverlayPage) Page {
-  std::array<std::byte, kOverlayPage> bytes;
-};
-
-// As much of a page as the file has; zeroes behind.
-[[nodiscard]] absl::Status ReadPage(int fd, uint64_t offset, Page& page) {
+// As much of a page as the disk has; zeroes behind.
+[[nodiscard]] absl::Status ReadPage(int fd, uint64_t offset, uint64_t capacity, OverlayPage& page) {
   page.bytes.fill(std::byte{0});
-  ssize_t got = -1;
-  do {
-    got = ::pread(fd, page.bytes.data(), page.bytes.size(), static_cast<off_t>(offset));
-  } while (got < 0 && errno == EINTR);
-  return got < 0 ? ErrnoStatus(absl::StrCat("reading at offset ", offset)) : absl::OkStatus();
+  const uint64_t size = std::min(kOverlayPage, capacity - offset);
+  return ReadFully(fd, offset, std::span(page.bytes).first(size));
 }
 
 [[nodiscard]] absl::StatusOr<uint64_t> Sample(int fd, uint64_t capacity) {
-  Page page;
+  OverlayPage page;
   uint64_t hash = 0;
   const uint64_t last = AlignDown(capacity - 1, kOverlayPage);
   const uint64_t step = AlignDown(last / (kSamples - 1), kOverlayPage);
   for (uint64_t at = 0; at < kSamples; ++at) {
-    MAYFLY_RETURN_IF_ERROR(ReadPage(fd, at + 1 == kSamples ? last : at * step, page));
+    const uint64_t offset = at + 1 == kSamples ? last : at * step;
+    MAYFLY_RETURN_IF_ERROR(ReadPage(fd, offset, capacity, page));
     hash = OverlayHash(page.bytes, hash);
   }
   return hash;
@@ -55,9 +46,7 @@ struct alignas(kOverlayPage) Page {
     return absl::InvalidArgumentError(absl::StrCat(
         "it has ", identity.capacity, " bytes, and a disk is a multiple of ", kSectorSize));
   }
-  if (identity.capacity > kOverlayMaxCapacity) {
-    return absl::InvalidArgumentError("it is larger than 16 TiB, which an overlay cannot be");
-  }
+  if (identity.capacity > kOverlayMaxCapacity) return OverlayTooLarge();
   struct stat info {};
   if (::fstat(fd, &info) != 0) return ErrnoStatus("looking at it");
   if (S_ISREG(info.st_mode)) {

@@ -4,6 +4,10 @@
 
 namespace mayfly::virtio {
 
+absl::Status OverlayTooLarge() {
+  return absl::InvalidArgumentError("it is larger than 16 TiB, which an overlay cannot be");
+}
+
 uint64_t OverlayHash(std::span<const std::byte> bytes, uint64_t hash) {
   // The golden ratio in 64 bits: odd, and without a pattern (Knuth, volume 3, 6.4).
   constexpr uint64_t kFactor = 0x9e37'79b9'7f4a'7c15;
@@ -23,8 +27,7 @@ uint64_t OverlayChecksum(const OverlayHeader& header) {
 
 OverlayLayout OverlayLayout::OfFile(uint64_t capacity) {
   const uint64_t clusters = OfMemory(capacity).clusters();
-  const uint64_t pages = (clusters + kClustersPerPage - 1) / kClustersPerPage;
-  return {capacity, PageOffset(pages)};
+  return {capacity, PageOffset(MapPages(clusters))};
 }
 
 }  // namespace mayfly::virtio

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "absl/status/status.h"
+
 namespace mayfly::virtio {
 
 // The file of an overlay's upper layer: a header, a map with two bits for each cluster of the disk,
@@ -25,8 +27,13 @@ namespace mayfly::virtio {
 inline constexpr uint64_t kOverlayCluster = 4096;
 // Bytes of the header, and of the pieces in which the map is read and written.
 inline constexpr uint64_t kOverlayPage = 4096;
+// Such a piece, aligned for files opened with O_DIRECT.
+struct alignas(kOverlayPage) OverlayPage {
+  std::array<std::byte, kOverlayPage> bytes{};
+};
 // Capacities go up to this, in bytes: the map of such a disk takes 1 GiB, if it is all in use.
 inline constexpr uint64_t kOverlayMaxCapacity = uint64_t{16} << 40;
+[[nodiscard]] absl::Status OverlayTooLarge();
 
 inline constexpr std::array<char, 8> kOverlayMagic = {'M', 'a', 'y', 'f', 'l', 'y', 'O', 'v'};
 inline constexpr uint32_t kOverlayVersion = 1;
@@ -74,6 +81,10 @@ struct OverlayLayout {
     return capacity / kOverlayCluster + (capacity % kOverlayCluster == 0 ? 0 : 1);
   }
   [[nodiscard]] uint64_t size() const { return data_offset + clusters() * kOverlayCluster; }
+  // Pages of the map of so many clusters, and where in a file one of them lies.
+  [[nodiscard]] static uint64_t MapPages(uint64_t clusters) {
+    return (clusters + kClustersPerPage - 1) / kClustersPerPage;
+  }
   [[nodiscard]] static uint64_t PageOffset(uint64_t page) { return (page + 1) * kOverlayPage; }
 };
 

@@ -37,7 +37,7 @@ class Copier final {
                                   uint64_t bytes) {
     const uint64_t end = from_offset + bytes;
     while (from_offset < end) {
-      const uint64_t data = NextData(from, from_offset, end);
+      MAYFLY_ASSIGN_OR_RETURN(const uint64_t data, NextStoredByte(from, from_offset, end));
       to_offset += data - from_offset;
       from_offset = data;
       const uint64_t part = std::min<uint64_t>(end - from_offset, kChunk);
@@ -49,13 +49,6 @@ class Copier final {
   }
 
  private:
-  // The next byte that is stored, where the file system tells.
-  static uint64_t NextData(int from, uint64_t offset, uint64_t end) {
-    const off_t at = ::lseek(from, static_cast<off_t>(offset), SEEK_DATA);
-    if (at >= 0) return std::min(static_cast<uint64_t>(at), end);
-    return errno == ENXIO ? end : offset;
-  }
-
   absl::Status CopyChunk(int from, uint64_t from_offset, uint64_t to_offset, uint64_t bytes) {
     const std::span<std::byte> chunk = std::span(chunk_).first(bytes);
     MAYFLY_RETURN_IF_ERROR(ReadFully(from, from_offset, chunk));
@@ -89,11 +82,9 @@ class Copier final {
 };
 
 absl::Status LockBase(const NamedFile& base) {
-  struct flock lock {};
-  lock.l_type = F_RDLCK;
-  lock.l_whence = SEEK_SET;
-  if (::fcntl(base.fd, F_OFD_SETLK, &lock) == 0) return absl::OkStatus();
-  if (errno != EAGAIN && errno != EACCES) return ErrnoStatus(Quoted(base.name) + ": locking it");
+  const absl::StatusOr<bool> locked = TryLockFile(base.fd, FileLock::kShared);
+  if (!locked.ok()) return Annotate(locked.status(), Quoted(base.name));
+  if (*locked) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat(Quoted(base.name), " is being written to by a VM: end that one"));
 }

@@ -38,14 +38,17 @@ constexpr uint64_t CountData(uint64_t word) {
 }  // namespace
 
 absl::StatusOr<OverlayMap> OverlayMap::Create(uint64_t clusters) {
-  const uint64_t pages = (clusters - 1) / kClustersPerPage + 1;
-  absl::StatusOr<Mapping> words = Mapping::Anonymous(pages * kOverlayPage, kHostPage);
+  const uint64_t bytes = OverlayLayout::MapPages(clusters) * kOverlayPage;
+  absl::StatusOr<Mapping> words = Mapping::Anonymous(bytes, kHostPage);
   if (!words.ok()) return Annotate(words.status(), "reserving memory for an overlay's map");
   return OverlayMap(clusters, *std::move(words));
 }
 
 OverlayMap::OverlayMap(uint64_t clusters, Mapping words)
-    : clusters_(clusters), words_(std::move(words)), page_used_(pages()), page_dirty_(pages()) {}
+    : clusters_(clusters),
+      words_(std::move(words)),
+      page_used_(OverlayLayout::MapPages(clusters)),
+      page_dirty_(OverlayLayout::MapPages(clusters)) {}
 
 std::span<uint64_t> OverlayMap::words() const {
   return {reinterpret_cast<uint64_t*>(words_.data()), words_.size() / sizeof(uint64_t)};

@@ -28,7 +28,6 @@ class OverlayMap final {
   [[nodiscard]] static absl::StatusOr<OverlayMap> Create(uint64_t clusters);
 
   [[nodiscard]] uint64_t clusters() const { return clusters_; }
-  [[nodiscard]] uint64_t pages() const { return (clusters_ - 1) / kClustersPerPage + 1; }
   // `begin` < `end`; the run ends there at the latest.
   [[nodiscard]] Run RunAt(uint64_t begin, uint64_t end) const;
   void Set(uint64_t begin, uint64_t end, ClusterState state);

@@ -22,11 +22,6 @@
 namespace mayfly::virtio {
 namespace {
 
-// Aligned, for files opened with O_DIRECT.
-struct alignas(kOverlayPage) Page {
-  std::array<std::byte, kOverlayPage> bytes{};
-};
-
 absl::Status CheckKind(int file) {
   struct stat info {};
   if (::fstat(file, &info) != 0) return ErrnoStatus("looking at it");
@@ -46,24 +41,25 @@ absl::Status CheckWritable(int file) {
   return absl::OkStatus();
 }
 
-// `type`: F_RDLCK or F_WRLCK.
-absl::Status Lock(int file, int type) {
-  struct flock lock {};
-  lock.l_type = static_cast<decltype(lock.l_type)>(type);
-  lock.l_whence = SEEK_SET;
-  if (::fcntl(file, F_OFD_SETLK, &lock) == 0) return absl::OkStatus();
-  if (errno != EAGAIN && errno != EACCES) return ErrnoStatus("locking it");
+absl::Status Lock(int file, FileLock lock) {
+  MAYFLY_ASSIGN_OR_RETURN(const bool locked, TryLockFile(file, lock));
+  if (locked) return absl::OkStatus();
   return absl::FailedPreconditionError(
       "it is in use by another VM: end that one, or give each its own");
 }
 
+// What the file begins with: its header, where it has one.
+absl::StatusOr<OverlayPage> ReadFront(int file, uint64_t size) {
+  OverlayPage front;
+  if (size >= kOverlayPage) MAYFLY_RETURN_IF_ERROR(ReadFully(file, 0, front.bytes));
+  return front;
+}
+
 // Whether there is nothing in it but what Format() may have left when it was interrupted.
-absl::StatusOr<bool> IsFresh(int file, uint64_t size, const OverlayLayout& layout) {
+bool IsFresh(const OverlayPage& front, uint64_t size, const OverlayLayout& layout) {
   if (size == 0) return true;
   if (size != layout.size()) return false;
-  Page page;
-  MAYFLY_RETURN_IF_ERROR(ReadFully(file, 0, page.bytes));
-  return std::ranges::all_of(page.bytes, [](std::byte byte) { return byte == std::byte{0}; });
+  return std::ranges::all_of(front.bytes, [](std::byte byte) { return byte == std::byte{0}; });
 }
 
 absl::Status SetSize(int file, uint64_t size) {
@@ -88,12 +84,10 @@ absl::StatusOr<OverlayHeader> Format(int file, const BaseIdentity& identity) {
   return header;
 }
 
-absl::StatusOr<OverlayHeader> ReadHeader(int file, uint64_t size) {
+absl::StatusOr<OverlayHeader> ParseHeader(const OverlayPage& front, uint64_t size) {
   OverlayHeader header;
-  Page page;
   if (size < kOverlayPage) return absl::InvalidArgumentError("it is no overlay");
-  MAYFLY_RETURN_IF_ERROR(ReadFully(file, 0, page.bytes));
-  std::memcpy(&header, page.bytes.data(), sizeof header);
+  std::memcpy(&header, front.bytes.data(), sizeof header);
   if (header.magic != kOverlayMagic) {
     return absl::InvalidArgumentError(
         "it is no overlay: name an overlay, an empty file, or one to be made");
@@ -119,25 +113,15 @@ absl::StatusOr<OverlayHeader> ReadHeader(int file, uint64_t size) {
   return header;
 }
 
-// The first byte at or after `offset` that is stored, or `end`. Where a file system cannot tell,
-// everything is.
-absl::StatusOr<uint64_t> NextData(int file, uint64_t offset, uint64_t end) {
-  const off_t at = ::lseek(file, static_cast<off_t>(offset), SEEK_DATA);
-  if (at >= 0) return std::min(end, static_cast<uint64_t>(at));
-  if (errno == ENXIO) return end;
-  if (errno == EINVAL || errno == EOPNOTSUPP) return offset;
-  return ErrnoStatus("looking for data");
-}
-
 absl::StatusOr<OverlayContents> Load(int file, const OverlayHeader& header) {
   const OverlayLayout layout = OverlayLayout::OfFile(header.capacity);
   MAYFLY_ASSIGN_OR_RETURN(OverlayMap map, OverlayMap::Create(layout.clusters()));
   uint64_t offset = OverlayLayout::PageOffset(0);
   while (true) {
-    MAYFLY_ASSIGN_OR_RETURN(offset, NextData(file, offset, layout.data_offset));
+    MAYFLY_ASSIGN_OR_RETURN(offset, NextStoredByte(file, offset, layout.data_offset));
     if (offset == layout.data_offset) break;
     offset = AlignDown(offset, kOverlayPage);
-    Page page;
+    OverlayPage page;
     MAYFLY_RETURN_IF_ERROR(ReadFully(file, offset, page.bytes));
     MAYFLY_RETURN_IF_ERROR(map.Load(offset / kOverlayPage - 1, page.bytes));
     offset += kOverlayPage;
@@ -178,11 +162,11 @@ void GiveBackUnmapped(int file, const OverlayContents& contents) {
 absl::StatusOr<OverlayContents> OpenContents(int file, const BaseIdentity& identity) {
   MAYFLY_RETURN_IF_ERROR(CheckKind(file));
   MAYFLY_RETURN_IF_ERROR(CheckWritable(file));
-  MAYFLY_RETURN_IF_ERROR(Lock(file, F_WRLCK));
+  MAYFLY_RETURN_IF_ERROR(Lock(file, FileLock::kExclusive));
   MAYFLY_ASSIGN_OR_RETURN(const uint64_t size, FileSize(file));
-  MAYFLY_ASSIGN_OR_RETURN(const bool fresh,
-                          IsFresh(file, size, OverlayLayout::OfFile(identity.capacity)));
-  auto header = fresh ? Format(file, identity) : ReadHeader(file, size);
+  MAYFLY_ASSIGN_OR_RETURN(const OverlayPage front, ReadFront(file, size));
+  const bool fresh = IsFresh(front, size, OverlayLayout::OfFile(identity.capacity));
+  auto header = fresh ? Format(file, identity) : ParseHeader(front, size);
   if (!header.ok()) return header.status();
   MAYFLY_RETURN_IF_ERROR(CheckBase(*header, identity));
   MAYFLY_ASSIGN_OR_RETURN(OverlayContents contents, Load(file, *header));
@@ -196,9 +180,10 @@ absl::StatusOr<OverlayContents> OpenContentsForWork(int file, OverlayUpper::Work
   const bool change = work == OverlayUpper::Work::kChange;
   MAYFLY_RETURN_IF_ERROR(CheckKind(file));
   if (change) MAYFLY_RETURN_IF_ERROR(CheckWritable(file));
-  MAYFLY_RETURN_IF_ERROR(Lock(file, change ? F_WRLCK : F_RDLCK));
+  MAYFLY_RETURN_IF_ERROR(Lock(file, change ? FileLock::kExclusive : FileLock::kShared));
   MAYFLY_ASSIGN_OR_RETURN(const uint64_t size, FileSize(file));
-  MAYFLY_ASSIGN_OR_RETURN(const OverlayHeader header, ReadHeader(file, size));
+  MAYFLY_ASSIGN_OR_RETURN(const OverlayPage front, ReadFront(file, size));
+  MAYFLY_ASSIGN_OR_RETURN(const OverlayHeader header, ParseHeader(front, size));
   return Load(file, header);
 }
 
@@ -216,6 +201,7 @@ absl::StatusOr<OverlayUpper> OverlayUpper::Open(OwnedFd file, const BaseIdentity
 }
 
 absl::StatusOr<OverlayUpper> OverlayUpper::InMemory(uint64_t capacity) {
+  if (capacity > kOverlayMaxCapacity) return OverlayTooLarge();
   const OverlayLayout layout = OverlayLayout::OfMemory(capacity);
   OwnedFd file(::memfd_create("mayfly-overlay", MFD_CLOEXEC));
   if (!file.valid()) return ErrnoStatus("making an overlay in memory");
@@ -255,7 +241,7 @@ absl::Status CheckBase(const OverlayHeader& header, const BaseIdentity& identity
 
 absl::Status WriteOverlayHeader(int file, OverlayHeader header) {
   header.checksum = OverlayChecksum(header);
-  Page page;
+  OverlayPage page;
   std::memcpy(page.bytes.data(), &header, sizeof header);
   return Annotate(WriteFully(file, 0, page.bytes), "writing its header");
 }

@@ -28,15 +28,16 @@ struct OverlayUpper {
   OverlayContents contents;
 
   // For a disk over the base `identity`. `file` is opened for reading and writing, and is either
-  // such an upper already, or empty, and then becomes one. It is locked, as RawDisk locks its file,
-  // and marked as in use. Where its last user died, the space of what it had not flushed is given
-  // back. `name` is for messages only.
-  // Errors, each a sentence with the name and what to do: InvalidArgument for what is no upper,
-  // PermissionDenied for a file not opened for both, FailedPrecondition where another VM has it or
-  // the base is another one or was changed, DataLoss where it is cut off or damaged; errno's.
+  // such an upper already, or empty, and then becomes one. It is locked, as DiskFile locks its
+  // file, and marked as in use. Where its last user died, the space of what it had not flushed is
+  // given back. `name` is for messages only. Errors, each a sentence with the name and what to do:
+  // InvalidArgument for what is no upper, PermissionDenied for a file not opened for both,
+  // FailedPrecondition where another VM has it or the base is another one or was changed, DataLoss
+  // where it is cut off or damaged; errno's.
   [[nodiscard]] static absl::StatusOr<OverlayUpper> Open(OwnedFd file, const BaseIdentity& identity,
                                                          std::string_view name);
-  // Memory that holds what is written, and nothing else, until it is closed.
+  // Memory that holds what is written, and nothing else, until it is closed. Errors:
+  // InvalidArgument for a disk that no overlay can be of; errno's.
   [[nodiscard]] static absl::StatusOr<OverlayUpper> InMemory(uint64_t capacity);
   // An upper that no VM is to use meanwhile: to look at, which others may do too, or to change, for
   // which the file is open for reading and writing. An empty file is no upper. Errors: as Open(),

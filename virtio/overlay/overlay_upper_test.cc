@@ -93,6 +93,8 @@ TEST_F(OverlayUpperTest, InMemoryItTakesNothingForAnyDisk) {
   struct stat info {};
   ASSERT_EQ(::fstat(upper.file.get(), &info), 0);
   EXPECT_EQ(info.st_blocks, 0);
+  EXPECT_THAT(OverlayUpper::InMemory(kOverlayMaxCapacity + kSectorSize).status().message(),
+              HasSubstr("larger than 16 TiB"));
 }
 
 TEST_F(OverlayUpperTest, OpensAgain) {
