@@ -406,6 +406,13 @@ TEST_F(MachineTest, RefusesWhatCannotBe) {
        },
        "initrd \"root\": it is a directory"},
       {[](MachineConfig& config) {
+         DiskConfig& disk = config.disks.emplace_back();
+         disk.image.name = "both.img";
+         disk.access = DiskAccess::kReadOnly;
+         disk.overlay.emplace();
+       },
+       "disk \"both.img\": an overlay is there to be written to"},
+      {[](MachineConfig& config) {
          config.disks.resize(10);
          config.nets.resize(10);
        },

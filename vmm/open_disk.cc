@@ -1,7 +1,10 @@
 #include "vmm/open_disk.h"
 
+#include <string>
+#include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "virtio/disk_opener.h"
 #include "virtio/overlay/base_identity.h"
@@ -44,18 +47,37 @@ absl::StatusOr<std::unique_ptr<BlockBackend>> OpenMemory(OwnedFd memory, EventLo
                           virtio::DiskEngine::kSync, "overlay in memory", io);
 }
 
+absl::StatusOr<OverlayUpper> MakeUpper(uint64_t capacity, std::string_view image_name) {
+  absl::StatusOr<OverlayUpper> upper = OverlayUpper::InMemory(capacity);
+  if (upper.ok()) return upper;
+  return Annotate(upper.status(),
+                  absl::StrCat("disk \"", ToAbsl(image_name), "\": its overlay in memory"));
+}
+
+// `image` is locked by now: who looked at it before could see what a writer then changed.
+absl::StatusOr<OverlayUpper> OpenUpper(OwnedFd file, std::string_view name, int image,
+                                       std::string_view image_name) {
+  MAYFLY_ASSIGN_OR_RETURN(const auto identity, virtio::BaseIdentity::Of(image, image_name));
+  return OverlayUpper::Open(std::move(file), identity, name);
+}
+
 absl::StatusOr<OpenedDisk> OpenOverlay(DiskConfig config, EventLoop& io) {
+  const std::string image_name = config.image.name;
+  if (config.access == DiskAccess::kReadOnly) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "disk \"", image_name,
+        "\": an overlay is there to be written to, and the disk is read-only: leave one "
+        "of the two away"));
+  }
   OverlayConfig overlay = *std::move(config.overlay);
-  MAYFLY_ASSIGN_OR_RETURN(const auto identity,
-                          virtio::BaseIdentity::Of(config.image.fd.get(), config.image.name));
+  const int image = config.image.fd.get();  // the base's
   MAYFLY_ASSIGN_OR_RETURN(auto base,
                           OpenFile(std::move(config.image), BlockAccess::kReadOnly, config, io));
   const bool in_memory = !overlay.upper;
   std::string name = in_memory ? std::string() : std::move(overlay.upper->name);
-  MAYFLY_ASSIGN_OR_RETURN(OverlayUpper upper,
-                          in_memory
-                              ? OverlayUpper::InMemory(base->capacity())
-                              : OverlayUpper::Open(std::move(overlay.upper->fd), identity, name));
+  MAYFLY_ASSIGN_OR_RETURN(OverlayUpper upper, in_memory ? MakeUpper(base->capacity(), image_name)
+                                                        : OpenUpper(std::move(overlay.upper->fd),
+                                                                    name, image, image_name));
   MAYFLY_ASSIGN_OR_RETURN(
       auto layer, in_memory ? OpenMemory(std::move(upper.file), io)
                             : OpenFile({.fd = std::move(upper.file), .name = std::move(name)},

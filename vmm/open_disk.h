@@ -16,7 +16,8 @@ struct OpenedDisk {
 };
 
 // What `config` says, of the files that it has. `io` outlives the disk. Errors: those of
-// virtio::OpenDisk(), and, for an overlay, of virtio::BaseIdentity and virtio::OverlayUpper.
+// virtio::OpenDisk(), and, for an overlay, of virtio::BaseIdentity and virtio::OverlayUpper;
+// InvalidArgument for an overlay of a disk that is read-only.
 [[nodiscard]] absl::StatusOr<OpenedDisk> OpenDisk(DiskConfig config, EventLoop& io);
 
 }  // namespace mayfly::vmm

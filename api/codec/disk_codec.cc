@@ -89,10 +89,6 @@ absl::Status DecodeDisk(const std::string& field, rpc::Disk::Reader reader, vmm:
   disk.caching = reader.getDirect() ? vmm::DiskCaching::kDirect : vmm::DiskCaching::kHostCache;
   disk.limits = DecodeRateLimits(reader.getLimits());
   if (!reader.hasOverlay()) return absl::OkStatus();
-  if (disk.access == vmm::DiskAccess::kReadOnly) {
-    return BadField(field + ".readOnly",
-                    "an overlay is there to be written to; leave one of the two away");
-  }
   return DecodeOverlay(field + ".overlay", reader.getOverlay(), disk.overlay.emplace(), arrivals);
 }
 

@@ -104,8 +104,6 @@ TEST_F(DiskCodecTest, WhatIsWrongIsNamed) {
   builder_.setEngine(rpc::DiskEngine::SYNC);
   builder_.initOverlay().getUpper().initFile().setName("upper");
   EXPECT_THAT(Error(), HasSubstr("disks[3].overlay.upper: no file"));
-  builder_.setReadOnly(true);
-  EXPECT_THAT(Error(), HasSubstr("disks[3].readOnly"));
 }
 
 }  // namespace
