@@ -1,16 +1,12 @@
 #pragma once
 
-#include <sys/uio.h>
-
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "virtio/block_backend.h"
+#include "virtio/overlay/overlay_io.h"
 #include "virtio/overlay/overlay_upper.h"
 
 namespace mayfly::virtio {
@@ -20,7 +16,7 @@ namespace mayfly::virtio {
 //
 // Requests that lie in one layer are handed to it as they are, and complete when it completes them.
 // The rest (such as a first write of less than a cluster, which has to be filled from the base)
-// is done in the call, after all that is on its way.
+// is done in the call, after all that is on its way (OverlayIo).
 //
 // What was flushed is safe in a file upper: data are made durable first, then the part of the map
 // that leads to them. Whatever dies in between, process or machine, a cluster is what it was before
@@ -52,11 +48,6 @@ class OverlayDisk final : public BlockBackend, private BlockCompletion {
   [[nodiscard]] uint64_t used_bytes() const { return contents_.map.used_bytes(); }
 
  private:
-  // Clusters that a range of bytes touches, if only in part.
-  struct Clusters {
-    uint64_t begin = 0;
-    uint64_t end = 0;
-  };
   // A request on its way through the upper.
   struct Forwarded final : BlockRequest {
     BlockRequest* original = nullptr;
@@ -64,10 +55,8 @@ class OverlayDisk final : public BlockBackend, private BlockCompletion {
     uint64_t growth = 0;  // bytes under the cap that are set aside for it
   };
 
-  [[nodiscard]] static Clusters Touching(const BlockRequest& request);
-  [[nodiscard]] Clusters Within(const BlockRequest& request) const;
+  [[nodiscard]] static ClusterRange Touching(const BlockRequest& request);
   [[nodiscard]] bool IsAligned(const BlockRequest& request) const;
-  [[nodiscard]] bool Fits(uint64_t growth) const;
 
   // Each begins the request where it needs one layer only, and answers whether it did.
   [[nodiscard]] bool ForwardRead(BlockRequest& request, BlockCompletion& completion);
@@ -76,37 +65,15 @@ class OverlayDisk final : public BlockBackend, private BlockCompletion {
   void OnCompleted(BlockRequest& request, int error) override;
   void OnBatchCompleted() override;
 
-  // In the call, with nothing else on its way. Each answers 0 or an errno value.
-  [[nodiscard]] int Perform(const BlockRequest& request);
-  [[nodiscard]] int Read(const BlockRequest& request);
-  [[nodiscard]] int Write(uint64_t offset, uint64_t length, std::span<iovec> buffers);
-  [[nodiscard]] int Fill(uint64_t cluster);
-  [[nodiscard]] int WriteZeroes(const BlockRequest& request);
-  [[nodiscard]] int WriteZeroesInPart(uint64_t offset, uint64_t end);
-  [[nodiscard]] int WriteZeroesInPlace(Clusters clusters);
-  [[nodiscard]] int Drop(Clusters clusters);
-  [[nodiscard]] int Flush();
-  [[nodiscard]] int SaveMap();
-  [[nodiscard]] int SaveHeader();
-  [[nodiscard]] uint64_t InUpper(uint64_t offset) const {
-    return contents_.layout.data_offset + offset;
-  }
-
   const std::unique_ptr<BlockBackend> base_;
   const std::unique_ptr<BlockBackend> upper_;
   OverlayContents contents_;
-  const uint64_t cap_;
+  OverlayIo in_call_;
 
   uint64_t set_aside_ = 0;                // the growth of all that is on its way
   BlockCompletion* completed_ = nullptr;  // whom to tell that a batch is over
   std::deque<Forwarded> forwarded_;       // as many as were ever on their way; addresses stay
   std::vector<Forwarded*> idle_;
-  std::vector<iovec> slice_;
-  struct alignas(kOverlayCluster) Cluster {
-    std::array<std::byte, kOverlayCluster> bytes{};
-  };
-  Cluster scratch_;
-  Cluster zeroes_;  // never written
 };
 
 }  // namespace mayfly::virtio

@@ -1,5 +1,6 @@
 #include "virtio/overlay/overlay_format.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace mayfly::virtio {
@@ -28,6 +29,19 @@ uint64_t OverlayChecksum(const OverlayHeader& header) {
 OverlayLayout OverlayLayout::OfFile(uint64_t capacity) {
   const uint64_t clusters = OfMemory(capacity).clusters();
   return {capacity, PageOffset(MapPages(clusters))};
+}
+
+ClusterRange OverlayLayout::Touching(uint64_t offset, uint64_t length) {
+  const uint64_t end = offset + length;
+  return {offset / kOverlayCluster, (end + kOverlayCluster - 1) / kOverlayCluster};
+}
+
+ClusterRange OverlayLayout::Within(uint64_t offset, uint64_t length) const {
+  const uint64_t end = offset + length;
+  const uint64_t begin = (offset + kOverlayCluster - 1) / kOverlayCluster;
+  // The last cluster of the disk may be shorter than the others.
+  const uint64_t last = end == capacity ? clusters() : end / kOverlayCluster;
+  return {begin, std::max(begin, last)};
 }
 
 }  // namespace mayfly::virtio

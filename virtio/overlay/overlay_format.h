@@ -68,6 +68,13 @@ static_assert(sizeof(OverlayHeader) == 56 && offsetof(OverlayHeader, checksum) =
 [[nodiscard]] uint64_t OverlayHash(std::span<const std::byte> bytes, uint64_t hash);
 [[nodiscard]] uint64_t OverlayChecksum(const OverlayHeader& header);
 
+// Clusters in a row.
+struct ClusterRange {
+  uint64_t begin = 0;
+  uint64_t end = 0;  // the first one behind
+  friend bool operator==(const ClusterRange&, const ClusterRange&) = default;
+};
+
 // Where things lie in an upper; in one of memory there are the data only. Bytes.
 struct OverlayLayout {
   uint64_t capacity = 0;
@@ -81,6 +88,12 @@ struct OverlayLayout {
     return capacity / kOverlayCluster + (capacity % kOverlayCluster == 0 ? 0 : 1);
   }
   [[nodiscard]] uint64_t size() const { return data_offset + clusters() * kOverlayCluster; }
+  // Those that a range of the disk touches, if only in part, and those that lie in it from begin to
+  // end.
+  [[nodiscard]] static ClusterRange Touching(uint64_t offset, uint64_t length);
+  [[nodiscard]] ClusterRange Within(uint64_t offset, uint64_t length) const;
+  // Where the upper has what is at `offset` of the disk.
+  [[nodiscard]] uint64_t InUpper(uint64_t offset) const { return data_offset + offset; }
   // Pages of the map of so many clusters, and where in a file one of them lies.
   [[nodiscard]] static uint64_t MapPages(uint64_t clusters) {
     return (clusters + kClustersPerPage - 1) / kClustersPerPage;
