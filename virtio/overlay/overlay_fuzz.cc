@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -17,27 +16,17 @@
 #include "base/testing/fuzz_target.h"
 #include "virtio/overlay/overlay_disk.h"
 #include "virtio/overlay/overlay_upper.h"
+#include "virtio/overlay/testing/sector_model.h"
 #include "virtio/overlay/testing/volatile_disk.h"
 
 namespace mayfly::virtio {
 namespace {
 
-constexpr uint64_t kSectorsPerCluster = kOverlayCluster / kSectorSize;
-// Two pages of the map, and a last cluster that is cut short.
-constexpr uint64_t kCapacity = (kClustersPerPage + 8) * kOverlayCluster - 5 * kSectorSize;
-// The sectors that are used: the first, and those from shortly before the second page of the map to
-// the end.
-constexpr uint64_t kFirstWindow = 6 * kSectorsPerCluster;
-constexpr uint64_t kSecondBegin = (kClustersPerPage - 4) * kSectorsPerCluster;
-constexpr uint64_t kSectors = kFirstWindow + kCapacity / kSectorSize - kSecondBegin;
+constexpr uint64_t kCapacity = SectorModel::kCapacity;
+constexpr uint64_t kSectors = SectorModel::kSectors;
 constexpr uint64_t kMostSectors = 24;  // of a request
 constexpr size_t kMostInFlight = 8;
 constexpr BaseIdentity kBase = {.capacity = kCapacity, .modified = 1, .sample = 2};
-
-using Tag = uint8_t;  // of what a sector holds
-constexpr Tag kZeroTag = 0;
-constexpr Tag kBaseTag = 0xff;
-using SectorBytes = std::array<std::byte, kSectorSize>;
 
 enum class Action : uint8_t {
   kWrite,
@@ -57,33 +46,7 @@ void Require(bool holds) {
   if (!holds) __builtin_trap();
 }
 
-constexpr uint64_t OffsetOf(uint64_t sector) {
-  const uint64_t real = sector < kFirstWindow ? sector : sector - kFirstWindow + kSecondBegin;
-  return real * kSectorSize;
-}
-
-SectorBytes ContentOf(uint64_t sector, Tag tag) {
-  SectorBytes bytes{};
-  if (tag == kZeroTag) return bytes;
-  for (size_t at = 0; at < bytes.size(); at += sizeof(uint64_t)) {
-    const uint64_t word = uint64_t{tag} << 56 | sector << 16 | at;
-    std::memcpy(bytes.data() + at, &word, sizeof word);
-  }
-  return bytes;
-}
-
-// Not operator==, which the fuzzer's instrumentation makes a call for each byte.
-bool Holds(const std::byte* content, uint64_t sector, Tag tag) {
-  const SectorBytes expected = ContentOf(sector, tag);
-  return std::memcmp(content, expected.data(), expected.size()) == 0;
-}
-
-struct Sector {
-  Tag now = kBaseTag;
-  Tag flushed = kBaseTag;
-  std::vector<Tag> since;  // what else it may hold after a crash
-  bool in_flight = false;
-};
+using Tag = SectorModel::Tag;
 
 struct Request final : BlockCompletion {
   void OnCompleted(BlockRequest& /*request*/, int result) override { error = result; }
@@ -94,7 +57,7 @@ struct Request final : BlockCompletion {
   std::array<iovec, 2> pieces{};
   uint64_t begin = 0;
   uint64_t end = 0;
-  Tag tag = kZeroTag;
+  Tag tag = SectorModel::kZeroTag;
   std::optional<int> error;
 };
 
@@ -108,7 +71,8 @@ class Fuzz final {
     if ((options & 4U) != 0) cap_ = input_.Take<uint8_t>() * kOverlayPage;
     can_discard_ = (options & 8U) == 0;
     for (uint64_t sector = 0; sector < kSectors; ++sector) {
-      base_image_.Write(OffsetOf(sector), ContentOf(sector, kBaseTag));
+      base_image_.Write(SectorModel::OffsetOf(sector),
+                        SectorModel::ContentOf(sector, SectorModel::kBaseTag));
     }
     Open();
   }
@@ -184,14 +148,11 @@ class Fuzz final {
   std::unique_ptr<Request> Choose(BlockOperation operation) {
     auto request = std::make_unique<Request>();
     request->begin = input_.TakeBelow(kSectors);
-    const uint64_t window_end = request->begin < kFirstWindow ? kFirstWindow : kSectors;
     const uint64_t length = 1 + input_.TakeBelow(kMostSectors);
-    request->end = std::min(window_end, request->begin + length);
-    for (uint64_t at = request->begin; at < request->end; ++at) {
-      if (sectors_[at].in_flight) return nullptr;
-    }
+    request->end = std::min(SectorModel::WindowEnd(request->begin), request->begin + length);
+    if (model_.AnyInFlight(request->begin, request->end)) return nullptr;
     request->block.operation = operation;
-    request->block.offset = OffsetOf(request->begin);
+    request->block.offset = SectorModel::OffsetOf(request->begin);
     request->block.length = (request->end - request->begin) * kSectorSize;
     return request;
   }
@@ -208,13 +169,13 @@ class Fuzz final {
     if (in_flight_.size() >= kMostInFlight) return;
     std::unique_ptr<Request> request = Choose(BlockOperation::kWrite);
     if (request == nullptr) return;
-    next_tag_ = next_tag_ % (kBaseTag - 1) + 1;
+    next_tag_ = next_tag_ % (SectorModel::kBaseTag - 1) + 1;
     request->tag = static_cast<Tag>(next_tag_);
     for (uint64_t at = request->begin; at < request->end; ++at) {
-      const SectorBytes content = ContentOf(at, request->tag);
+      const SectorBytes content = SectorModel::ContentOf(at, request->tag);
       request->data.insert(request->data.end(), content.begin(), content.end());
-      sectors_[at].in_flight = true;
     }
+    model_.SetInFlight(request->begin, request->end, true);
     Attach(*request);
     if (input_.TakeBelow(8) == 0) request->block.durability = BlockDurability::kStable;
     disk_->Submit(request->block, *request);
@@ -227,25 +188,22 @@ class Fuzz final {
     std::erase_if(in_flight_, [this](const std::unique_ptr<Request>& request) {
       if (!request->error) return false;
       Require(*request->error == 0 || failing_ || (*request->error == EDQUOT && cap_ != kNone));
-      for (uint64_t at = request->begin; at < request->end; ++at) {
-        sectors_[at].in_flight = false;
-        if (*request->error == 0) Assign(at, request->tag, request->block.durability);
+      model_.SetInFlight(request->begin, request->end, false);
+      if (*request->error != 0) {
+        Uncertain(*request);
+        return true;
       }
-      if (*request->error != 0) Uncertain(*request);
+      for (uint64_t at = request->begin; at < request->end; ++at) {
+        Assign(at, request->tag, request->block.durability);
+      }
       return true;
     });
     Require(disk_->used_bytes() <= most_used_);
   }
 
   void Assign(uint64_t at, Tag tag, BlockDurability durability) {
-    Sector& sector = sectors_[at];
-    sector.now = tag;
-    if (durability == BlockDurability::kStable && !in_memory_) {
-      sector.flushed = tag;
-      sector.since.clear();
-    } else {
-      sector.since.push_back(tag);
-    }
+    const bool lasts = durability == BlockDurability::kStable && !in_memory_;
+    model_.Assign(at, tag, lasts ? SectorModel::Lasting::kYes : SectorModel::Lasting::kNo);
   }
 
   // A failed request may have done a part. What did it do?
@@ -254,12 +212,12 @@ class Fuzz final {
     upper_->StopFailing();
     for (uint64_t at = request.begin; at < request.end; ++at) {
       const SectorBytes content = ReadSector(at);
-      if (Holds(content.data(), at, sectors_[at].now)) {
-        sectors_[at].since.push_back(request.tag);
+      if (model_.IsCurrent(content.data(), at)) {
+        model_.MayHold(at, request.tag);
         continue;
       }
       Require(*request.error != EDQUOT || request.block.operation != BlockOperation::kWrite);
-      Require(Holds(content.data(), at, request.tag));
+      Require(SectorModel::Holds(content.data(), at, request.tag));
       Assign(at, request.tag, BlockDurability::kCached);
     }
   }
@@ -278,7 +236,7 @@ class Fuzz final {
     SectorBytes content{};
     Request request;
     iovec piece = {.iov_base = content.data(), .iov_len = content.size()};
-    request.block.offset = OffsetOf(at);
+    request.block.offset = SectorModel::OffsetOf(at);
     request.block.length = kSectorSize;
     request.block.buffers = std::span(&piece, 1);
     disk_->Submit(request.block, request);
@@ -295,22 +253,17 @@ class Fuzz final {
     Await(*request);
     if (*request->error != 0) return;
     for (uint64_t at = request->begin; at < request->end; ++at) {
-      Require(
-          Holds(request->data.data() + (at - request->begin) * kSectorSize, at, sectors_[at].now));
+      const size_t offset = (at - request->begin) * kSectorSize;
+      Require(model_.IsCurrent(request->data.data() + offset, at));
     }
   }
 
   void Flush() {
     Request request;
     request.block.operation = BlockOperation::kFlush;
-    const std::vector<Sector> before = sectors_;
+    const SectorModel before = model_;
     Await(request);
-    if (*request.error != 0) return;
-    for (uint64_t at = 0; at < kSectors; ++at) {
-      if (before[at].in_flight) continue;
-      sectors_[at].flushed = sectors_[at].now;
-      sectors_[at].since.clear();
-    }
+    if (*request.error == 0) model_.SetFlushed(before);
   }
 
   void Clear(BlockOperation operation) {
@@ -321,14 +274,14 @@ class Fuzz final {
     // The whole clusters, which are all that a discard concerns.
     const auto clears = [&](uint64_t at) {
       if (operation == BlockOperation::kWriteZeroes) return true;
-      const uint64_t begin = AlignDown(OffsetOf(at), kOverlayCluster);
+      const uint64_t begin = AlignDown(SectorModel::OffsetOf(at), kOverlayCluster);
       const uint64_t end = std::min(begin + kOverlayCluster, kCapacity);
       return begin >= request->block.offset && end <= request->block.offset + request->block.length;
     };
     Await(*request);
     if (*request->error != 0) return Uncertain(*request);
     for (uint64_t at = request->begin; at < request->end; ++at) {
-      if (clears(at)) Assign(at, kZeroTag, request->block.durability);
+      if (clears(at)) Assign(at, SectorModel::kZeroTag, request->block.durability);
     }
   }
 
@@ -359,7 +312,7 @@ class Fuzz final {
 
   void CheckAll() {
     for (uint64_t at = 0; at < kSectors; ++at) {
-      Require(Holds(ReadSector(at).data(), at, sectors_[at].now));
+      Require(model_.IsCurrent(ReadSector(at).data(), at));
     }
   }
 
@@ -368,9 +321,9 @@ class Fuzz final {
     base_->Abandon(chance);
     upper_->Abandon(chance);
     for (const std::unique_ptr<Request>& request : in_flight_) {
+      model_.SetInFlight(request->begin, request->end, false);
       for (uint64_t at = request->begin; at < request->end; ++at) {
-        sectors_[at].in_flight = false;
-        sectors_[at].since.push_back(request->tag);
+        model_.MayHold(at, request->tag);
       }
     }
     disk_.reset();
@@ -389,25 +342,13 @@ class Fuzz final {
     image_.LosePower([this] { return input_.TakeBelow(2) == 0; });
     Open();
     Learn();
-    for (Sector& sector : sectors_) {
-      sector.flushed = sector.now;
-      sector.since.clear();
-    }
+    model_.SetLasting();
   }
 
   // After a crash: each sector holds something that it may.
   void Learn() {
     for (uint64_t at = 0; at < kSectors; ++at) {
-      Sector& sector = sectors_[at];
-      const SectorBytes content = ReadSector(at);
-      const auto is = [&](Tag tag) { return Holds(content.data(), at, tag); };
-      if (is(sector.flushed)) {
-        sector.now = sector.flushed;
-        continue;
-      }
-      const auto found = std::ranges::find_if(sector.since, is);
-      Require(found != sector.since.end());
-      sector.now = *found;
+      Require(model_.Learn(ReadSector(at).data(), at));
     }
   }
 
@@ -423,7 +364,7 @@ class Fuzz final {
   uint64_t most_used_ = kNone;
   DiskImage base_image_;
   DiskImage image_;
-  std::vector<Sector> sectors_{kSectors};
+  SectorModel model_;
   std::deque<std::unique_ptr<Request>> in_flight_;
   unsigned next_tag_ = 0;
   VolatileDisk* base_ = nullptr;
