@@ -79,7 +79,7 @@ Net::Net(Passkey, std::unique_ptr<NetBackend> backend, Options options)
       filter_(std::move(options.filter)) {}
 
 void Net::ReadConfig(uint64_t offset, std::span<std::byte> out) {
-  const NetConfig config = {.mac = filter_.config().mac,
+  const NetConfig config = {.mac = filter_.config().mac.bytes,
                             .status = link_status_.load(std::memory_order_acquire),
                             .max_queue_pairs = backend_->max_queue_pairs(),
                             .mtu = mtu_};
@@ -99,7 +99,6 @@ void Net::Activate(uint64_t features, std::span<Queue> queues, DeviceHost& host)
   queues_ = queues;
   host_ = &host;
   features_ = features;
-  guest_offloads_ = features_ & kNetGuestOffloads;
   check_.emplace(features_, mtu_);
   receive_shared_.emplace(NetReceiver::Shared{*backend_, *check_, *receive_gate_, counters_});
   send_shared_.emplace(
@@ -290,9 +289,8 @@ absl::Status Net::UsePairs(uint16_t pairs) {
 
 absl::Status Net::UseOffloads(uint64_t offloads) {
   offloads = WithoutUnmetNetFeatures(offloads);
-  if (offloads == guest_offloads_) return absl::OkStatus();
+  if (offloads == check_->guest_offloads()) return absl::OkStatus();
   MAYFLY_RETURN_IF_ERROR(backend_->SetGuestOffloads(offloads));
-  guest_offloads_ = offloads;
   check_->SetGuestOffloads(offloads);
   return absl::OkStatus();
 }

@@ -132,7 +132,6 @@ class Net final : public Device, private NetBackendEvents {
   std::span<Queue> queues_;
   DeviceHost* host_ = nullptr;
   uint64_t features_ = 0;
-  uint64_t guest_offloads_ = 0;
   bool running_ = false;  // the backend is started
   std::optional<NetHeaderCheck> check_;
   std::optional<NetReceiver::Shared> receive_shared_;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "virtio/net_bytes.h"
 #include "virtio/net_filter_egress.h"
 #include "virtio/net_filter_neighbour.h"
 #include "virtio/net_protocol.h"
@@ -15,15 +16,8 @@ namespace {
 using Bytes = std::span<const std::byte>;
 using Verdict = NetFilterVerdict;
 
-// Offsets in an Ethernet header.
+// In an Ethernet header.
 constexpr size_t kSourceMacOffset = 6;
-constexpr size_t kEtherTypeOffset = 12;
-
-enum class EtherType : uint16_t {
-  kIpv4 = 0x0800,
-  kArp = 0x0806,
-  kIpv6 = 0x86dd,
-};
 
 // ARP for IPv4 over Ethernet (RFC 826).
 namespace arp {
@@ -187,6 +181,8 @@ NetFilter::Verdict NetFilter::Judge(std::span<const std::byte> head, uint64_t fr
       break;
     case EtherType::kIpv6:
       verdict = ReadIpv6(inner, inner_bytes, packet);
+      break;
+    default:
       break;
   }
   return verdict == Verdict::kPass ? JudgePacket(packet) : verdict;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "virtio/net_bytes.h"
+
 namespace mayfly::virtio {
 namespace {
 

@@ -11,6 +11,7 @@
 
 #include "base/testing/byte_source.h"
 #include "base/testing/fuzz_target.h"
+#include "virtio/net_bytes.h"
 #include "virtio/net_filter.h"
 #include "virtio/net_protocol.h"
 
@@ -21,10 +22,6 @@ using Verdict = NetFilter::Verdict;
 
 constexpr MacAddress kMac{{0x02, 0, 0, 0, 0, 1}};
 constexpr size_t kSourceMac = 6;
-constexpr size_t kEtherType = 12;
-constexpr uint16_t kArpType = 0x0806;
-constexpr uint16_t kIpv4Type = 0x0800;
-constexpr uint16_t kIpv6Type = 0x86dd;
 
 [[nodiscard]] IpNetwork Network(std::string_view text) {
   const auto network = IpNetwork::Parse(text);
@@ -94,12 +91,12 @@ class Fuzz final {
     if (!std::equal(mac.begin(), mac.end(), frame_.begin() + kSourceMac)) __builtin_trap();
     const NetFilterConfig& config = filter_.config();
     if (config.addresses.empty() && !config.egress) return;
-    switch (Word(frame_, kEtherType)) {
-      case kArpType:
+    switch (static_cast<EtherType>(Word(frame_, kEtherTypeOffset))) {
+      case EtherType::kArp:
         return LookAt(AddressAtOffset(14, IpFamily::kV4), std::nullopt);
-      case kIpv4Type:
+      case EtherType::kIpv4:
         return LookAt(AddressAtOffset(12, IpFamily::kV4), AddressAtOffset(16, IpFamily::kV4));
-      case kIpv6Type:
+      case EtherType::kIpv6:
         return LookAt(AddressAtOffset(8, IpFamily::kV6), AddressAtOffset(24, IpFamily::kV6));
       default:
         __builtin_trap();

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <span>
 
+#include "virtio/net_bytes.h"
+
 namespace mayfly::virtio {
 namespace {
 

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <optional>
 
+#include "virtio/net_bytes.h"
+
 namespace mayfly::virtio {
 namespace {
 
@@ -234,17 +236,6 @@ class Extensions final {
 NetFilterVerdict WhyMissing(const IpPacket& packet) {
   return packet.payload.size() < packet.payload_bytes ? Verdict::kHiddenHeader
                                                       : Verdict::kMalformed;
-}
-
-IpAddress AddressAt(std::span<const std::byte> bytes, size_t offset, IpFamily family) {
-  if (family == IpFamily::kV4) {
-    IpAddress::V4Bytes address{};
-    std::memcpy(address.data(), bytes.subspan(offset, address.size()).data(), address.size());
-    return IpAddress(address);
-  }
-  IpAddress::V6Bytes address{};
-  std::memcpy(address.data(), bytes.subspan(offset, address.size()).data(), address.size());
-  return IpAddress(address);
 }
 
 NetFilterVerdict ReadIpv4(std::span<const std::byte> bytes, uint64_t packet_bytes, IpPacket& out) {

@@ -1,17 +1,11 @@
 #include "virtio/net_frame.h"
 
+#include "virtio/net_bytes.h"
 #include "virtio/net_protocol.h"
 
 namespace mayfly::virtio {
 namespace {
 
-constexpr unsigned kBitsPerByte = 8;
-
-constexpr size_t kEtherTypeOffset = 12;
-constexpr uint16_t kEtherTypeIp4 = 0x0800;
-constexpr uint16_t kEtherTypeIp6 = 0x86dd;
-constexpr uint16_t kEtherTypeVlan = 0x8100;         // IEEE 802.1Q
-constexpr uint16_t kEtherTypeServiceVlan = 0x88a8;  // IEEE 802.1ad
 constexpr unsigned kMaxVlanTags = 2;
 
 // RFC 791, 3.1.
@@ -30,21 +24,17 @@ enum class Ip6Extension : uint8_t { kHopByHop = 0, kRouting = 43, kFragment = 44
 
 using Bytes = std::span<const std::byte>;
 
-uint8_t Load8(Bytes bytes, size_t offset) { return std::to_integer<uint8_t>(bytes[offset]); }
-uint16_t LoadBig16(Bytes bytes, size_t offset) {
-  return static_cast<uint16_t>((Load8(bytes, offset) << kBitsPerByte) | Load8(bytes, offset + 1));
-}
-unsigned IpVersion(Bytes packet) { return Load8(packet, 0) >> 4U; }
+unsigned IpVersion(Bytes packet) { return Byte(packet, 0) >> 4U; }
 
 std::optional<NetTransport> FindInIp4(Bytes head, size_t offset) {
   const Bytes packet = head.subspan(offset);
   if (packet.size() < kIp4MinHeaderSize || IpVersion(packet) != 4) return std::nullopt;
-  const size_t header_size = (Load8(packet, 0) & 0xfU) * kIp4WordSize;
+  const size_t header_size = (Byte(packet, 0) & 0xfU) * kIp4WordSize;
   if (header_size < kIp4MinHeaderSize || header_size > packet.size()) return std::nullopt;
   return NetTransport{
       .family = IpFamily::kV4,
-      .protocol = static_cast<IpProtocol>(Load8(packet, kIp4ProtocolOffset)),
-      .fragment = (LoadBig16(packet, kIp4FragmentOffset) & kIp4FragmentMask) != 0,
+      .protocol = static_cast<IpProtocol>(Byte(packet, kIp4ProtocolOffset)),
+      .fragment = (Word(packet, kIp4FragmentOffset) & kIp4FragmentMask) != 0,
       .offset = offset + header_size,
   };
 }
@@ -53,7 +43,7 @@ std::optional<NetTransport> FindInIp6(Bytes head, size_t offset) {
   if (head.size() - offset < kIp6HeaderSize || IpVersion(head.subspan(offset)) != 6) {
     return std::nullopt;
   }
-  uint8_t next = Load8(head, offset + kIp6NextHeaderOffset);
+  uint8_t next = Byte(head, offset + kIp6NextHeaderOffset);
   NetTransport found{.family = IpFamily::kV6, .offset = offset + kIp6HeaderSize};
   // Every extension header takes at least 8 bytes of `head`: the loop ends.
   while (true) {
@@ -64,19 +54,19 @@ std::optional<NetTransport> FindInIp6(Bytes head, size_t offset) {
       case Ip6Extension::kRouting:
       case Ip6Extension::kOptions:
         if (extension.size() < kIp6ExtensionUnit) return std::nullopt;
-        size += Load8(extension, 1) * kIp6ExtensionUnit;
+        size += Byte(extension, 1) * kIp6ExtensionUnit;
         break;
       case Ip6Extension::kFragment:
         if (extension.size() < kIp6ExtensionUnit) return std::nullopt;
         // One that is a fragment of nothing larger is allowed (RFC 6946).
-        found.fragment |= (LoadBig16(extension, 2) & kIp6FragmentMask) != 0;
+        found.fragment |= (Word(extension, 2) & kIp6FragmentMask) != 0;
         break;
       default:
         found.protocol = static_cast<IpProtocol>(next);
         return found;
     }
     if (size > extension.size()) return std::nullopt;
-    next = Load8(extension, 0);
+    next = Byte(extension, 0);
     found.offset += size;
   }
 }
@@ -88,13 +78,13 @@ std::optional<NetTransport> FindTransport(std::span<const std::byte> head) {
   for (unsigned tags = 0; tags <= kMaxVlanTags; ++tags, type_offset += kVlanTagSize) {
     const size_t payload = type_offset + sizeof(uint16_t);
     if (payload > head.size()) return std::nullopt;
-    switch (LoadBig16(head, type_offset)) {
-      case kEtherTypeIp4:
+    switch (static_cast<EtherType>(Word(head, type_offset))) {
+      case EtherType::kIpv4:
         return FindInIp4(head, payload);
-      case kEtherTypeIp6:
+      case EtherType::kIpv6:
         return FindInIp6(head, payload);
-      case kEtherTypeVlan:
-      case kEtherTypeServiceVlan:
+      case EtherType::kVlan:
+      case EtherType::kServiceVlan:
         continue;
       default:
         return std::nullopt;

@@ -42,6 +42,7 @@ class NetHeaderCheck final {
 
   // The guest offloads in use; at first, all that were negotiated.
   void SetGuestOffloads(uint64_t offloads) { guest_offloads_ = offloads; }
+  [[nodiscard]] uint64_t guest_offloads() const { return guest_offloads_; }
   // Whether the driver is prepared for a packet with this header (5.1.6.4.1); takes out of it what
   // the driver needs not know.
   [[nodiscard]] bool CheckIncoming(NetHeader& header) const;

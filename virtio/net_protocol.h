@@ -1,10 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 #include "virtio/features.h"
-#include "virtio/mac_address.h"
 
 namespace mayfly::virtio {
 
@@ -73,7 +73,7 @@ inline constexpr uint8_t kNetGsoEcn = 0x80;
 
 // The configuration space (5.1.4), up to what the features offered need.
 struct NetConfig {
-  MacAddress mac;
+  std::array<uint8_t, 6> mac{};  // in the order in which it is sent
   uint16_t status = 0;
   uint16_t max_queue_pairs = 0;
   uint16_t mtu = 0;
@@ -88,7 +88,6 @@ inline constexpr uint16_t kNetLinkUp = 1;
 inline constexpr uint16_t kNetMinMtu = 68;
 // Of MQ_VQ_PAIRS_SET, and of NetConfig::max_queue_pairs (5.1.6.5.5).
 inline constexpr uint16_t kNetMinQueuePairs = 1;
-inline constexpr uint16_t kNetMaxQueuePairs = 0x8000;
 
 // Queues come in pairs, receiveq1, transmitq1, receiveq2 ..., and the control queue after the last
 // of them (5.1.2). What is behind `pair`, counted from 0:
@@ -119,7 +118,15 @@ enum class NetControlAck : uint8_t {
 
 // Ethernet (IEEE 802.3), without preamble and checksum.
 inline constexpr size_t kEthernetHeaderSize = 14;
+inline constexpr size_t kEtherTypeOffset = 12;
 inline constexpr size_t kVlanTagSize = 4;
+enum class EtherType : uint16_t {
+  kIpv4 = 0x0800,
+  kArp = 0x0806,
+  kVlan = 0x8100,  // IEEE 802.1Q
+  kIpv6 = 0x86dd,
+  kServiceVlan = 0x88a8,  // IEEE 802.1ad
+};
 // The largest frame that travels with offloads: an IP packet of 65535 bytes (5.1.6.3.1 counts so)
 // and the header and two tags before it.
 inline constexpr size_t kMaxIpPacketSize = 65535;

@@ -172,7 +172,7 @@ TEST_F(NetTest, DescribesTheCard) {
   EXPECT_EQ(net_->type(), DeviceType::kNet);
   EXPECT_THAT(net_->queue_max_sizes(), SizeIs(9));
   const NetConfig config = Config();
-  EXPECT_EQ(config.mac, kMac);
+  EXPECT_EQ(config.mac, kMac.bytes);
   EXPECT_EQ(config.status, kNetLinkUp);
   EXPECT_EQ(config.max_queue_pairs, 4);
   EXPECT_EQ(config.mtu, 9000);
@@ -224,7 +224,7 @@ TEST_F(NetTest, ConfigurationEndsWhereItEnds) {
   net_->ReadConfig(~uint64_t{0}, out);
   EXPECT_EQ(out[2], kUntouched);
   net_->WriteConfig(0, out);
-  EXPECT_EQ(Config().mac, kMac);
+  EXPECT_EQ(Config().mac, kMac.bytes);
 }
 
 TEST_F(NetTest, RefusesCardsThatCannotBe) {

@@ -12,7 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "virtio/ip_network.h"
-#include "virtio/net_filter_packet.h"
+#include "virtio/net_bytes.h"
+#include "virtio/net_protocol.h"
 
 namespace mayfly::virtio {
 namespace {
@@ -77,17 +78,14 @@ void Scatter(std::span<const std::byte> bytes, std::span<const iovec> pieces) {
 
 // `head`: a frame's first bytes. Where it is IP, they contain the whole address, or it is cut off.
 [[nodiscard]] bool LeadsIntoHost(std::span<const std::byte> head) {
-  constexpr size_t kEtherType = 12;
-  constexpr uint16_t kIpv4 = 0x0800;
-  constexpr uint16_t kIpv6 = 0x86dd;
   constexpr size_t kDestination4 = kEthernetHeaderSize + 16;
   constexpr size_t kDestination6 = kEthernetHeaderSize + 24;
   if (head.size() < kEthernetHeaderSize) return true;
-  switch (Word(head, kEtherType)) {
-    case kIpv4:
+  switch (static_cast<EtherType>(Word(head, kEtherTypeOffset))) {
+    case EtherType::kIpv4:
       return head.size() < kDestination4 + IpAddress::kV4Size ||
              IsOfHostItself(AddressAt(head, kDestination4, IpFamily::kV4));
-    case kIpv6:
+    case EtherType::kIpv6:
       return head.size() < kDestination6 + IpAddress::kV6Size ||
              IsOfHostItself(AddressAt(head, kDestination6, IpFamily::kV6));
     default:

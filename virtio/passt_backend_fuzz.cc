@@ -19,6 +19,7 @@
 
 #include "base/testing/byte_source.h"
 #include "base/testing/fuzz_target.h"
+#include "virtio/mac_address.h"
 #include "virtio/passt_backend.h"
 
 namespace mayfly::virtio {

@@ -29,6 +29,7 @@
 #include "base/event_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "virtio/mac_address.h"
 #include "virtio/tap_device.h"
 
 namespace mayfly::virtio {
