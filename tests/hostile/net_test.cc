@@ -12,7 +12,26 @@
 namespace mayfly::hostile {
 namespace {
 
-const std::vector<HostileCase> kCases = {
+const std::vector<HostileCase> kPacketCases = {
+    {.name = "packets_too_short", .event = "shorter than its headers"},
+    {.name = "packets_of_nothing", .event = "shorter than its headers"},
+    {.name = "packets_too_long", .event = "longer than the MTU"},
+    {.name = "packet_in_pieces"},
+    {.name = "packets_to_be_written", .event = "shorter than its headers"},
+    {.name = "send_loop", .event = "is a loop"},
+    {.name = "send_from_registers", .event = "which is not all RAM"},
+    {.name = "forged_sender", .event = "dropped"},
+    {.name = "sender_forged_meanwhile", .event = std::nullopt, .cpus = 2},
+    {.name = "flood_of_smallest"},
+    {.name = "flood_of_largest"},
+    {.name = "flood_too_large", .event = "longer than the MTU"},
+    {.name = "flood_of_echoes"},
+    {.name = "resets_in_a_flood"},
+    {.name = "kicks_of_all_queues", .cpus = 4},
+    {.name = "card_registers_of_every_width"},
+};
+
+const std::vector<HostileCase> kOffloadCases = {
     {.name = "checksum_beyond_the_frame",
      .event = "it asks for a checksum where the frame has none"},
     {.name = "checksum_offset_beyond_the_frame",
@@ -37,16 +56,11 @@ const std::vector<HostileCase> kCases = {
     {.name = "segments_without_headers", .event = std::nullopt},
     {.name = "segments_with_headers_that_lie", .event = std::nullopt},
     {.name = "offloads_not_negotiated", .event = "it asks for an offload that was not negotiated"},
-    {.name = "packets_too_short", .event = "shorter than its headers"},
-    {.name = "packets_of_nothing", .event = "shorter than its headers"},
-    {.name = "packets_too_long", .event = "longer than the MTU"},
-    {.name = "packet_in_pieces"},
-    {.name = "packets_to_be_written", .event = "shorter than its headers"},
-    {.name = "send_loop", .event = "is a loop"},
-    {.name = "send_from_registers", .event = "which is not all RAM"},
-    {.name = "forged_sender", .event = "dropped"},
-    {.name = "sender_forged_meanwhile", .event = std::nullopt, .cpus = 2},
     {.name = "header_changes_meanwhile", .event = std::nullopt, .cpus = 2},
+    {.name = "offloads_without_checksum"},
+};
+
+const std::vector<HostileCase> kQueueCases = {
     {.name = "buffers_too_small", .event = "less than a header"},
     {.name = "buffers_to_be_read", .event = "less than a header"},
     {.name = "buffers_in_registers", .event = "which is not all RAM"},
@@ -59,13 +73,12 @@ const std::vector<HostileCase> kCases = {
     {.name = "offloads_that_are_not"},
     {.name = "command_without_an_answer", .event = "no room for its answer"},
     {.name = "commands_of_all_sizes"},
-    {.name = "flood_of_smallest"},
-    {.name = "flood_of_largest"},
-    {.name = "flood_too_large", .event = "longer than the MTU"},
-    {.name = "flood_of_echoes"},
-    {.name = "resets_in_a_flood"},
-    {.name = "kicks_of_all_queues", .cpus = 4},
-    {.name = "card_registers_of_every_width"},
+};
+
+const std::vector<HostileCase> kPairsCases = {
+    {.name = "pairs_without_buffers"},
+    {.name = "pairs_come_and_go"},
+    {.name = "flood_of_pairs"},
 };
 
 class NetTest : public HostileTest {
@@ -73,7 +86,7 @@ class NetTest : public HostileTest {
   void SetUp() override {
     HostileTest::SetUp();
     if (IsSkipped()) return;
-    auto wire = Wire::Create(kMac);
+    auto wire = Wire::Create(kMac, queue_pairs());
     if (!wire.ok()) GTEST_SKIP() << "needs a tap interface: " << wire.status();
     wire_ = *std::move(wire);
   }
@@ -83,26 +96,43 @@ class NetTest : public HostileTest {
     net.name = "attacked";
     net.backend = vmm::TapNet{.queues = wire_->TakeTap()};
     net.mac = kMac;
+    net.queue_pairs = queue_pairs();
     config.nets.push_back(std::move(net));
   }
 
+  [[nodiscard]] virtual uint16_t queue_pairs() const { return 1; }
   [[nodiscard]] std::string AttackedDevice() const override {
     return "network device 0 (attacked): ";
+  }
+
+  void AttackTheCard() {
+    Attack(GetParam());
+    const Wire::Seen seen = wire_->seen();
+    EXPECT_EQ(seen.escaped, 0U) << "a frame that no guest may send: " << seen.first_escaped;
+    EXPECT_GT(seen.echoed, 0U) << "not even a good frame came out";
   }
 
   static constexpr virtio::MacAddress kMac{{0x02, 0, 0, 0, 0, 0x01}};
   std::unique_ptr<Wire> wire_;
 };
 
-TEST_P(NetTest, Survives) {
-  Attack(GetParam());
-  const Wire::Seen seen = wire_->seen();
-  EXPECT_EQ(seen.escaped, 0U) << "a frame that no guest may send: " << seen.first_escaped;
-  EXPECT_GT(seen.echoed, 0U) << "not even a good frame came out";
-}
-INSTANTIATE_TEST_SUITE_P(Net, NetTest, ::testing::ValuesIn(kCases), CaseName);
+class NetPairsTest : public NetTest {
+ protected:
+  [[nodiscard]] uint16_t queue_pairs() const override { return 2; }
+};
 
-TEST_F(NetTest, NoneIsLeftOut) { ExpectAllListed("net", kCases); }
+TEST_P(NetTest, Survives) { AttackTheCard(); }
+INSTANTIATE_TEST_SUITE_P(Packet, NetTest, ::testing::ValuesIn(kPacketCases), CaseName);
+INSTANTIATE_TEST_SUITE_P(Offload, NetTest, ::testing::ValuesIn(kOffloadCases), CaseName);
+INSTANTIATE_TEST_SUITE_P(Queue, NetTest, ::testing::ValuesIn(kQueueCases), CaseName);
+
+TEST_P(NetPairsTest, Survives) { AttackTheCard(); }
+INSTANTIATE_TEST_SUITE_P(Pairs, NetPairsTest, ::testing::ValuesIn(kPairsCases), CaseName);
+
+TEST_F(NetTest, NoPacketIsLeftOut) { ExpectAllListed("net", kPacketCases); }
+TEST_F(NetTest, NoOffloadIsLeftOut) { ExpectAllListed("net_offload", kOffloadCases); }
+TEST_F(NetTest, NoQueueIsLeftOut) { ExpectAllListed("net_queue", kQueueCases); }
+TEST_F(NetPairsTest, NoneIsLeftOut) { ExpectAllListed("net_pairs", kPairsCases); }
 
 }  // namespace
 }  // namespace mayfly::hostile

@@ -49,10 +49,11 @@ std::string Hex(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Wire>> Wire::Create(const virtio::MacAddress& mac) {
+absl::StatusOr<std::unique_ptr<Wire>> Wire::Create(const virtio::MacAddress& mac,
+                                                   uint16_t queue_pairs) {
   static const absl::Status entered = virtio::EnterEmptyNetwork();
   MAYFLY_RETURN_IF_ERROR(entered);
-  MAYFLY_ASSIGN_OR_RETURN(std::vector<OwnedFd> tap, virtio::OpenTap(kInterface, 1));
+  MAYFLY_ASSIGN_OR_RETURN(std::vector<OwnedFd> tap, virtio::OpenTap(kInterface, queue_pairs));
   MAYFLY_RETURN_IF_ERROR(virtio::BringUp(kInterface).status());
   MAYFLY_ASSIGN_OR_RETURN(OwnedFd socket, Tap());
   MAYFLY_ASSIGN_OR_RETURN(EventFd stop, EventFd::Create());

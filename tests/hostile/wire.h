@@ -33,9 +33,10 @@ class Wire final {
     std::string first_escaped;
   };
 
-  // `mac`: the guest's. The first time, moves this process to a network namespace of its own.
-  // Errors: what the host refuses; nothing that a test can do about it.
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Wire>> Create(const virtio::MacAddress& mac);
+  // `mac`: the guest's; `queue_pairs`: of the tap. The first time, moves this process to a network
+  // namespace of its own. Errors: what the host refuses; nothing that a test can do about it.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Wire>> Create(const virtio::MacAddress& mac,
+                                                                    uint16_t queue_pairs);
   Wire(Passkey, const virtio::MacAddress& mac, OwnedFd socket, EventFd stop);
   Wire(const Wire&) = delete;
   Wire& operator=(const Wire&) = delete;

@@ -70,6 +70,20 @@ void ExpectAlive(Disk& disk) {
   Expect(!disk.needs_reset(), "it needs no reset");
 }
 
+void ExpectNicAlive(Nic& nic) {
+  Expect(nic.Echoes(), "the card works on");
+  Expect(!nic.needs_reset(), "it needs no reset");
+}
+
+void ExpectNicBreak(Nic& nic) {
+  SetOutcome("needs reset");
+  Expect(nic.AwaitNeedsReset(), "the device asks for a reset");
+  const uint16_t used = nic.ring(Nic::kSend).used_index();
+  for (uint32_t kick = 0; kick < 300; ++kick) nic.registers().Kick(kick % 3);
+  Expect(nic.needs_reset(), "it still asks for a reset");
+  Expect(nic.ring(Nic::kSend).used_index() == used, "it does nothing more");
+}
+
 void Breaks(Disk& disk, std::initializer_list<RingDescriptor> descriptors, uint16_t head) {
   disk.ring().Set(0, {descriptors.begin(), descriptors.size()});
   disk.ring().Offer(head);

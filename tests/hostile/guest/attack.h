@@ -36,12 +36,20 @@ struct Attack {
 [[nodiscard]] std::span<const Attack> StormAttacks();
 // These find a card.
 [[nodiscard]] std::span<const Attack> NetAttacks();
+[[nodiscard]] std::span<const Attack> NetOffloadAttacks();
+[[nodiscard]] std::span<const Attack> NetQueueAttacks();
+// And this one, one of two queue pairs.
+[[nodiscard]] std::span<const Attack> NetPairsAttacks();
 
 // Expects that the device asks for a reset, says so by an interrupt of the configuration's kind,
 // has returned `used` chains in all, and does nothing more, however often it is kicked.
 void ExpectBreak(Disk& disk, uint16_t used = 0);
 // Expects that it works on: it answers an ordinary request of the queue as it stands.
 void ExpectAlive(Disk& disk);
+
+// The same of a card, which is kicked at all its queues; and which echoes.
+void ExpectNicBreak(Nic& nic);
+void ExpectNicAlive(Nic& nic);
 
 // Offers the chain of descriptor `head` of these, and kicks: the device must break.
 void Breaks(Disk& disk, std::initializer_list<RingDescriptor> descriptors, uint16_t head = 0);

@@ -31,7 +31,7 @@ struct Theme {
   std::span<const Attack> attacks;
 };
 
-std::array<Theme, 8> Themes() {
+std::array<Theme, 11> Themes() {
   return {{{"ring", RingAttacks()},
            {"buffer", BufferAttacks()},
            {"block", BlockAttacks()},
@@ -39,7 +39,10 @@ std::array<Theme, 8> Themes() {
            {"queue", QueueAttacks()},
            {"race", RaceAttacks()},
            {"storm", StormAttacks()},
-           {"net", NetAttacks()}}};
+           {"net", NetAttacks()},
+           {"net_offload", NetOffloadAttacks()},
+           {"net_queue", NetQueueAttacks()},
+           {"net_pairs", NetPairsAttacks()}}};
 }
 
 void List() {

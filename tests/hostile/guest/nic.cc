@@ -30,18 +30,22 @@ Nic::Nic(Registers registers)
     : registers_(registers),
       received_(std::make_unique<std::array<ReceiveBuffer, kReceiveBuffers>>()),
       send_(std::make_unique<SendBuffer>()) {
-  for (uint32_t queue = 0; queue < kQueues; ++queue) {
-    rings_[queue] = std::make_unique<Ring>(RingSize(registers, queue));
+  for (uint32_t queue = 0; queue < kMaxQueues && registers.QueueLimit(queue) != 0; ++queue) {
+    rings_.push_back(std::make_unique<Ring>(RingSize(registers, queue)));
   }
 }
 
 bool Nic::needs_reset() const { return (registers_.status() & virtio::kStatusNeedsReset) != 0; }
 
 void Nic::Prepare(uint64_t features) {
-  registers_.Negotiate(registers_.OfferedFeatures() & features);
-  for (uint32_t queue = 0; queue < kQueues; ++queue) {
+  const uint64_t accepted = registers_.OfferedFeatures() & features;
+  registers_.Negotiate(accepted);
+  const auto queues = static_cast<uint32_t>(rings_.size());
+  // 5.1.2.
+  control_ = (accepted & virtio::kNetFeatureMultiqueue) != 0 ? queues - 1 : kControl;
+  seen_used_.assign(queues, 0);
+  for (uint32_t queue = 0; queue < queues; ++queue) {
     rings_[queue]->Clear();
-    seen_used_[queue] = 0;
     registers_.SetUpQueue(queue, rings_[queue]->place());
   }
 }
@@ -81,7 +85,7 @@ void Nic::Offer(uint32_t queue, std::initializer_list<RingDescriptor> descriptor
 }
 
 bool Nic::Send(size_t bytes) {
-  Offer(kSend, {ToDevice(AddressOf(&send_->header), kNetHeaderBytes, 1),
+  Offer(kSend, {ToDevice(AddressOf(&send_->header), virtio::kNetHeaderSize, 1),
                 ToDevice(AddressOf(&send_->frame), bytes)});
   return AwaitUsed(kSend, 1);
 }
@@ -104,10 +108,10 @@ std::optional<uint8_t> Nic::Command(uint8_t command_class, uint8_t command,
   scratch[1] = std::byte{command};
   std::ranges::copy(data, scratch.begin() + 2);
   ack_ = kNoAck;
-  Offer(kControl,
+  Offer(control_,
         {ToDevice(AddressOf(scratch.data()), 2, 1),
          ToDevice(AddressOf(scratch.data() + 2), data.size(), 2), FromDevice(AddressOf(&ack_), 1)});
-  if (!AwaitUsed(kControl, 1)) return std::nullopt;
+  if (!AwaitUsed(control_, 1)) return std::nullopt;
   return std::atomic_ref(ack_).load(std::memory_order_acquire);
 }
 
@@ -118,7 +122,7 @@ bool Nic::TakeEcho(uint64_t number) {
     const UsedElement element = ring.used(seen_used_[kReceive]++);
     if (!Expect(element.id < kReceiveBuffers, "what comes in is in a buffer that was given")) break;
     const std::span<const std::byte> frame = (*received_)[element.id].frame;
-    if (element.length >= kNetHeaderBytes + kSmallest && TypeOf(frame) == kTestType) {
+    if (element.length >= virtio::kNetHeaderSize + kSmallest && TypeOf(frame) == kTestType) {
       uint64_t received = 0;
       std::memcpy(&received, &frame[kNumberOffset], sizeof received);
       found = found || received == number;

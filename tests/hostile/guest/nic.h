@@ -7,51 +7,29 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "tests/hostile/guest/registers.h"
 #include "tests/hostile/guest/ring.h"
 #include "virtio/features.h"
+#include "virtio/net_protocol.h"
 
 namespace mayfly::hostile {
 
-// What precedes every frame (virtio 1.2, 5.1.6).
-struct NetHeader {
-  uint8_t flags = 0;
-  uint8_t gso_type = 0;
-  uint16_t header_length = 0;
-  uint16_t gso_size = 0;
-  uint16_t checksum_start = 0;
-  uint16_t checksum_offset = 0;
-  uint16_t num_buffers = 0;
-};
-inline constexpr size_t kNetHeaderBytes = sizeof(NetHeader);
-static_assert(kNetHeaderBytes == 12);
-
-// Feature bits (5.1.3).
-inline constexpr uint64_t kNetChecksum = virtio::FeatureBit(0);
-inline constexpr uint64_t kNetGuestChecksum = virtio::FeatureBit(1);
-inline constexpr uint64_t kNetControlOffloads = virtio::FeatureBit(2);
-inline constexpr uint64_t kNetMac = virtio::FeatureBit(5);
-inline constexpr uint64_t kNetHostTso4 = virtio::FeatureBit(11);
-inline constexpr uint64_t kNetHostTso6 = virtio::FeatureBit(12);
-inline constexpr uint64_t kNetMergeable = virtio::FeatureBit(15);
-inline constexpr uint64_t kNetStatus = virtio::FeatureBit(16);
-inline constexpr uint64_t kNetControl = virtio::FeatureBit(17);
-inline constexpr uint64_t kNetMultiqueue = virtio::FeatureBit(22);
-inline constexpr uint64_t kNetHostUso = virtio::FeatureBit(56);
-
-// A virtio-net card of one queue pair: a driver that does what it should, by polling, and
-// everything in it open to one that does not.
+// A virtio-net card of which one queue pair is used: a driver that does what it should, by polling,
+// and everything in it open to one that does not. It sets up the queues of two, where there are as
+// many.
 //
 // On the other end of the cable (tests/hostile/wire.h) somebody sends back every frame that says it
 // is to be echoed, and notes whatever comes that should not have been let out.
 class Nic final {
  public:
   static constexpr uint64_t kUsualFeatures =
-      virtio::kRingFeatures | kNetMac | kNetStatus | kNetMergeable | kNetControl;
+      virtio::kRingFeatures | virtio::kNetFeatureMac | virtio::kNetFeatureStatus |
+      virtio::kNetFeatureMergeableBuffers | virtio::kNetFeatureControlQueue;
   static constexpr uint32_t kReceive = 0;
   static constexpr uint32_t kSend = 1;
-  static constexpr uint32_t kControl = 2;  // without multiqueue
+  static constexpr uint32_t kControl = 2;  // without multiqueue: see control()
   static constexpr size_t kFrameBytes = 2048;
   static constexpr uint16_t kReceiveBuffers = 64;
 
@@ -66,6 +44,8 @@ class Nic final {
 
   [[nodiscard]] const Registers& registers() const { return registers_; }
   [[nodiscard]] Ring& ring(uint32_t queue) { return *rings_[queue]; }
+  // The number of the control queue, as it was negotiated.
+  [[nodiscard]] uint32_t control() const { return control_; }
   [[nodiscard]] bool needs_reset() const;
 
   // The whole initialisation with those of `features` that are offered. `buffers` are given to the
@@ -75,7 +55,7 @@ class Nic final {
   void Prepare(uint64_t features = kUsualFeatures);
 
   // The frame that goes out next, and its header.
-  [[nodiscard]] NetHeader& header() { return send_->header; }
+  [[nodiscard]] virtio::NetHeader& header() { return send_->header; }
   [[nodiscard]] std::span<std::byte> frame() { return send_->frame; }
   // Makes of the frame one that the host takes: to everybody, from this card, of kTestType.
   void Address(uint8_t purpose, uint64_t number = 0);
@@ -95,13 +75,13 @@ class Nic final {
   [[nodiscard]] bool Echoes();
 
  private:
-  static constexpr uint32_t kQueues = 3;
+  static constexpr uint32_t kMaxQueues = 5;
   struct ReceiveBuffer {
-    NetHeader header;
+    virtio::NetHeader header;
     std::array<std::byte, kFrameBytes> frame;
   };
   struct SendBuffer {
-    NetHeader header;
+    virtio::NetHeader header;
     alignas(16) std::array<std::byte, size_t{128} << 10> frame;
   };
 
@@ -110,8 +90,9 @@ class Nic final {
   bool TakeEcho(uint64_t number);
 
   const Registers registers_;
-  std::array<std::unique_ptr<Ring>, kQueues> rings_;
-  std::array<uint16_t, kQueues> seen_used_{};
+  std::vector<std::unique_ptr<Ring>> rings_;
+  std::vector<uint16_t> seen_used_;
+  uint32_t control_ = kControl;
   const std::unique_ptr<std::array<ReceiveBuffer, kReceiveBuffers>> received_;
   const std::unique_ptr<SendBuffer> send_;
   uint64_t echoes_ = 0;
