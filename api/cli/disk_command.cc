@@ -16,10 +16,12 @@
 #include "absl/strings/str_cat.h"
 #include "api/cli/exit_code.h"
 #include "api/cli/help.h"
+#include "api/cli/open_file.h"
 #include "api/cli/units.h"
 #include "base/owned_fd.h"
 #include "base/status.h"
 #include "virtio/overlay/overlay_image.h"
+#include "vmm/named_fd.h"
 
 namespace mayfly::cli {
 namespace {
@@ -48,12 +50,13 @@ constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
 
 using Words = std::span<const std::string>;
 
-[[nodiscard]] absl::StatusOr<OwnedFd> Open(const std::string& path, int flags) {
-  // A FIFO without a writer must not keep us.
-  OwnedFd file(::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kReadableByAll));
-  if (file.valid()) return file;
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, " cannot be opened: ", std::strerror(errno)));
+[[nodiscard]] virtio::NamedFile View(const vmm::NamedFd& file) {
+  return {.fd = file.fd.get(), .name = file.name};
+}
+
+[[nodiscard]] std::string DirectoryOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
 // A file that is made by a command, and gone again unless it is kept.
@@ -74,10 +77,23 @@ class NewFile final {
     if (file_.valid()) ::unlink(path_.c_str());
   }
 
-  [[nodiscard]] int fd() const { return file_.get(); }
-  void Keep() { file_.Reset(); }
+  [[nodiscard]] virtio::NamedFile view() const { return {.fd = file_.get(), .name = path_}; }
+  // Its content is durable; makes it be there after a power cut, too.
+  [[nodiscard]] absl::Status Keep() {
+    MAYFLY_RETURN_IF_ERROR(SyncEntry());
+    file_.Reset();
+    return absl::OkStatus();
+  }
 
  private:
+  [[nodiscard]] absl::Status SyncEntry() const {
+    const OwnedFd directory(::open(DirectoryOf(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    // One that may be written to, but not read, or whose file system knows no such thing: then all
+    // of that.
+    if (directory.valid() && ::fsync(directory.get()) == 0) return absl::OkStatus();
+    if (::syncfs(file_.get()) == 0) return absl::OkStatus();
+    return ErrnoStatus(absl::StrCat("making the name ", path_, " durable"));
+  }
   NewFile(OwnedFd file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
 
   OwnedFd file_;
@@ -94,10 +110,8 @@ class NewFile final {
 }
 
 absl::Status Info(Words words) {
-  const std::string& path = words[0];
-  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd file, Open(path, O_RDONLY));
-  MAYFLY_ASSIGN_OR_RETURN(const virtio::OverlayInfo info,
-                          virtio::InspectOverlay({.fd = file.get(), .name = path}));
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd file, OpenImage("overlay", words[0]));
+  MAYFLY_ASSIGN_OR_RETURN(const virtio::OverlayInfo info, virtio::InspectOverlay(View(file)));
   const std::string base_time =
       info.base_modified == 0 ? "a device" : FormatTime(info.base_modified);
   std::string text =
@@ -113,29 +127,27 @@ absl::Status Info(Words words) {
 }
 
 absl::Status Flatten(Words words) {
-  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd upper, Open(words[0], O_RDONLY));
-  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd base, Open(words[1], O_RDONLY));
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd upper, OpenImage("overlay", words[0]));
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd base, OpenImage("base", words[1]));
   MAYFLY_ASSIGN_OR_RETURN(NewFile image, NewFile::Create(words[2]));
-  MAYFLY_RETURN_IF_ERROR(virtio::FlattenOverlay({base.get(), words[1]}, {upper.get(), words[0]},
-                                                {image.fd(), words[2]}));
-  image.Keep();
-  return absl::OkStatus();
+  MAYFLY_RETURN_IF_ERROR(virtio::FlattenOverlay(View(base), View(upper), image.view()));
+  return image.Keep();
 }
 
 absl::Status Commit(Words words) {
   // Before the work: whether it can be written to, and nobody else comes between.
-  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd upper, Open(words[0], O_RDWR));
-  MAYFLY_RETURN_IF_ERROR(virtio::InspectOverlay({upper.get(), words[0]}).status());
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd upper, OpenOverlay(words[0], Missing::kRefuse));
+  MAYFLY_RETURN_IF_ERROR(virtio::InspectOverlay(View(upper)).status());
   MAYFLY_RETURN_IF_ERROR(Flatten(words));
-  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd image, Open(words[2], O_RDONLY));
-  return Annotate(virtio::EmptyOverlayOnto({image.get(), words[2]}, {upper.get(), words[0]}),
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd image, OpenImage("image", words[2]));
+  return Annotate(virtio::EmptyOverlayOnto(View(image), View(upper)),
                   absl::StrCat(words[2], " is complete, but the overlay could not be emptied"));
 }
 
 absl::Status Rebase(Words words) {
-  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd upper, Open(words[0], O_RDWR));
-  MAYFLY_ASSIGN_OR_RETURN(const OwnedFd base, Open(words[1], O_RDONLY));
-  return virtio::RebaseOverlay({base.get(), words[1]}, {upper.get(), words[0]});
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd upper, OpenOverlay(words[0], Missing::kRefuse));
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd base, OpenImage("base", words[1]));
+  return virtio::RebaseOverlay(View(base), View(upper));
 }
 
 struct Work {

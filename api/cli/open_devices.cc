@@ -85,7 +85,8 @@ absl::StatusOr<vmm::DiskConfig> OpenDisk(const DiskOption& option) {
   if (!option.overlay) return disk;
   disk.overlay.emplace().cap_bytes = option.overlay->cap_bytes;
   if (option.overlay->path) {
-    MAYFLY_ASSIGN_OR_RETURN(disk.overlay->upper, OpenOrMakeOverlay(*option.overlay->path));
+    MAYFLY_ASSIGN_OR_RETURN(disk.overlay->upper,
+                            OpenOverlay(*option.overlay->path, Missing::kMake));
   }
   return disk;
 }

@@ -36,13 +36,26 @@ constexpr mode_t kForOurselves = 0600;
     case EACCES:
     case EPERM:
     case EROFS:
-      return "make it writable for you, or attach it read-only with \",ro\" behind its name";
+      return "make it writable for you";
     case EISDIR:
-      return "a disk is a file or a block device; mke2fs -d makes a disk image of a directory";
+      return "name a file";
     case ETXTBSY:
       return "a running program is not a disk";
     default:
       return RemedyForReading(error);
+  }
+}
+
+[[nodiscard]] std::string_view RemedyForDisk(int error) {
+  switch (error) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return "make it writable for you, or attach it read-only with \",ro\" behind its name";
+    case EISDIR:
+      return "a disk is a file or a block device; mke2fs -d makes a disk image of a directory";
+    default:
+      return RemedyForWriting(error);
   }
 }
 
@@ -85,15 +98,16 @@ absl::StatusOr<vmm::NamedFd> OpenDiskImage(const std::string& path, vmm::DiskAcc
   if (access == vmm::DiskAccess::kReadOnly) return OpenImage("disk", path);
   OwnedFd fd(::open(path.c_str(), O_RDWR | kAlways));
   if (!fd.valid()) {
-    return CannotOpen("disk", path, " for writing", errno, RemedyForWriting(errno));
+    return CannotOpen("disk", path, " for writing", errno, RemedyForDisk(errno));
   }
   return vmm::NamedFd{std::move(fd), path};
 }
 
-absl::StatusOr<vmm::NamedFd> OpenOrMakeOverlay(const std::string& path) {
-  OwnedFd fd(::open(path.c_str(), O_RDWR | O_CREAT | kAlways, kForOurselves));
+absl::StatusOr<vmm::NamedFd> OpenOverlay(const std::string& path, Missing missing) {
+  const int create = missing == Missing::kMake ? O_CREAT : 0;
+  OwnedFd fd(::open(path.c_str(), O_RDWR | create | kAlways, kForOurselves));
   if (!fd.valid()) {
-    return CannotOpen("overlay", path, " for writing", errno, RemedyForReading(errno));
+    return CannotOpen("overlay", path, " for writing", errno, RemedyForWriting(errno));
   }
   return vmm::NamedFd{std::move(fd), path};
 }

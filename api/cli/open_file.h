@@ -19,7 +19,12 @@ namespace mayfly::cli {
                                                      const std::string& path);
 [[nodiscard]] absl::StatusOr<vmm::NamedFd> OpenDiskImage(const std::string& path,
                                                          vmm::DiskAccess access);
-// The file of an overlay's upper layer; an empty one is made where there is none.
-[[nodiscard]] absl::StatusOr<vmm::NamedFd> OpenOrMakeOverlay(const std::string& path);
+// What becomes of an overlay that is not there.
+enum class Missing {
+  kRefuse,
+  kMake,  // empty
+};
+// The file of an overlay's upper layer, for reading and writing.
+[[nodiscard]] absl::StatusOr<vmm::NamedFd> OpenOverlay(const std::string& path, Missing missing);
 
 }  // namespace mayfly::cli
