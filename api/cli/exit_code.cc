@@ -30,6 +30,7 @@ ExitCode ExitCodeOf(const absl::Status& error) {
       return ExitCode::kSuccess;
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kFailedPrecondition:  // a file in use, an overlay of another base
       return ExitCode::kUsage;
     default:
       return ExitCode::kFailure;

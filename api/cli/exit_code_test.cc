@@ -32,6 +32,7 @@ TEST(ExitCode, EveryReasonHasItsOwn) {
 TEST(ExitCode, TheUsersMistakesAreUsage) {
   EXPECT_EQ(ExitCodeOf(absl::InvalidArgumentError("")), ExitCode::kUsage);
   EXPECT_EQ(ExitCodeOf(absl::OutOfRangeError("")), ExitCode::kUsage);
+  EXPECT_EQ(ExitCodeOf(absl::FailedPreconditionError("")), ExitCode::kUsage);
   EXPECT_EQ(ExitCodeOf(absl::InternalError("")), ExitCode::kFailure);
   EXPECT_EQ(ExitCodeOf(absl::UnavailableError("")), ExitCode::kFailure);
   EXPECT_EQ(ExitCodeOf(absl::OkStatus()), ExitCode::kSuccess);

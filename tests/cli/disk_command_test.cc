@@ -12,7 +12,6 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr int kUsage = 2;
-constexpr int kFailure = 125;
 constexpr uint64_t kDiskBytes = uint64_t{8} << 20;
 
 class DiskCommandTest : public CliTest {
@@ -54,21 +53,21 @@ TEST_F(DiskCommandTest, FlattensAndCommits) {
   const std::string next = Path("next");
   const CommandResult result = Disk({"commit", upper_, base_, next});
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(Write(base_).exit_code, kFailure) << "the old base is still taken";
+  EXPECT_EQ(Write(base_).exit_code, kUsage) << "the old base is still taken";
   EXPECT_EQ(Write(next).exit_code, 0);
 }
 
 TEST_F(DiskCommandTest, RefusesAChangedBaseAndLeavesNoImage) {
   std::filesystem::resize_file(base_, 2 * kDiskBytes);
   const CommandResult result = Disk({"flatten", upper_, base_, image_});
-  EXPECT_EQ(result.exit_code, kFailure);
+  EXPECT_EQ(result.exit_code, kUsage);
   EXPECT_THAT(result.err, HasSubstr("give it the base that it was made over"));
   EXPECT_FALSE(std::filesystem::exists(image_));
 }
 
 TEST_F(DiskCommandTest, RebasesOntoACopy) {
   const std::string copy = MakeSparseFile("copy", kDiskBytes);
-  EXPECT_EQ(Write(copy).exit_code, kFailure);
+  EXPECT_EQ(Write(copy).exit_code, kUsage);
   EXPECT_EQ(Disk({"rebase", upper_, copy}).exit_code, 0);
   EXPECT_EQ(Write(copy).exit_code, 0);
 }

@@ -134,7 +134,7 @@ TEST_F(DiskTest, OverlaysOfAnotherBaseAreRefused) {
   EXPECT_EQ(Block("write", {MakeDisk("base") + ",overlay=" + upper}).exit_code, 0);
   const std::string other = MakeSparseFile("other", uint64_t{3} << 20);
   const CommandResult result = Block("verify", {other + ",overlay=" + upper});
-  EXPECT_NE(result.exit_code, 0);
+  EXPECT_EQ(result.exit_code, kUsage);
   EXPECT_THAT(result.err, HasSubstr(upper));
 }
 
@@ -144,7 +144,7 @@ TEST_F(DiskTest, OverlaysInUseAreRefused) {
   first.Start();
   first.AwaitOutput("ready");
   const CommandResult second = Block("verify", {disk});
-  EXPECT_NE(second.exit_code, 0);
+  EXPECT_EQ(second.exit_code, kUsage);
   EXPECT_THAT(second.err, HasSubstr("in use"));
   first.Write("quit\n");
   EXPECT_EQ(first.Wait().exit_code, 0);

@@ -45,6 +45,12 @@ std::string_view Remedy(int error) {
 
 absl::Status KvmError(const KvmRequest& request, int error) {
   absl::Status plain = ErrnoStatus(request.name, error);
+  // What errno may call an argument or a state was not of the user's making: all that a user says
+  // is checked before KVM hears of it.
+  if (absl::IsInvalidArgument(plain) || absl::IsOutOfRange(plain) ||
+      absl::IsFailedPrecondition(plain)) {
+    plain = absl::InternalError(plain.message());
+  }
   const std::string_view remedy = Remedy(error);
   if (remedy.empty()) return plain;
   return absl::Status(plain.code(), absl::StrCat(plain.message(), " (", ToAbsl(remedy), ")"));

@@ -19,7 +19,8 @@ struct KvmRequest {
 };
 
 // The status of a failed `request`: its name, strerror(3) and, where the reason is known, the
-// remedy.
+// remedy. Its code is never one of those that blame the user: InvalidArgument, OutOfRange,
+// FailedPrecondition.
 [[nodiscard]] absl::Status KvmError(const KvmRequest& request, int error);
 
 // ioctl(2) with `argument`, as often as a signal interrupts it. Not for KVM_RUN, where an

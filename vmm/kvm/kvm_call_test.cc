@@ -25,6 +25,14 @@ TEST(KvmErrorTest, AnErrorWithoutAKnownRemedyStaysPlain) {
   EXPECT_EQ(KvmError(kRequest, EIO).message(), "KVM_CREATE_VM: Input/output error");
 }
 
+TEST(KvmErrorTest, TheUserIsNotBlamed) {
+  for (const int error : {EINVAL, EBUSY, EEXIST, ENOTTY}) {
+    const absl::StatusCode code = KvmError(kRequest, error).code();
+    EXPECT_NE(code, absl::StatusCode::kInvalidArgument) << error;
+    EXPECT_NE(code, absl::StatusCode::kFailedPrecondition) << error;
+  }
+}
+
 TEST(KvmTest, RefusesWhatIsNotKvm) {
   const OwnedFd file(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const auto kvm = Kvm::Attach(file.get());
