@@ -2,9 +2,11 @@
 
 #include <linux/kvm.h>
 
+#include <cstddef>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "vmm/kvm/cpuid_table.h"
 
 namespace mayfly::vmm {
 
@@ -18,7 +20,10 @@ enum class KvmKind {
 // whoever starts VMs, since asking costs about a millisecond where the host is itself virtual (each
 // CPUID leaf traps to the outer hypervisor).
 struct CpuProfile {
-  std::vector<kvm_cpuid_entry2> supported;  // KVM_GET_SUPPORTED_CPUID
+  // More than any KVM has given out so far, by a wide margin.
+  static constexpr size_t kMaxEntries = CpuidTable::kMaxEntries;
+
+  std::vector<kvm_cpuid_entry2> supported;  // KVM_GET_SUPPORTED_CPUID; at most kMaxEntries
   KvmKind kind = KvmKind::kHardware;
 
   // `kvm`: /dev/kvm.

@@ -27,8 +27,6 @@ constexpr char kFileName[] = "/cpu-profile";
 constexpr char kBootIdPath[] = "/proc/sys/kernel/random/boot_id";
 constexpr mode_t kPrivateDirectory = 0700;
 constexpr mode_t kPrivateFile = 0600;
-// Of all CPUID tables that KVM has given out so far, by a wide margin (KVM_MAX_CPUID_ENTRIES).
-constexpr uint32_t kMaxEntries = 256;
 constexpr std::array<char, 8> kMagic = {'m', 'a', 'y', 'f', 'l', 'y', 'C', 'P'};
 constexpr uint32_t kFormat = 1;
 
@@ -58,7 +56,8 @@ struct Header {
 static_assert(std::is_trivially_copyable_v<Header>);
 static_assert(std::has_unique_object_representations_v<Header>, "no padding: it is checksummed");
 
-constexpr size_t kMaxFileBytes = sizeof(Header) + kMaxEntries * sizeof(kvm_cpuid_entry2);
+constexpr size_t kMaxFileBytes =
+    sizeof(Header) + vmm::CpuProfile::kMaxEntries * sizeof(kvm_cpuid_entry2);
 
 // FNV-1a: against accidents, not against attackers; those do not own the file.
 [[nodiscard]] uint64_t Checksum(Header header, std::span<const std::byte> entries) {
@@ -106,7 +105,7 @@ constexpr size_t kMaxFileBytes = sizeof(Header) + kMaxEntries * sizeof(kvm_cpuid
   if (header.magic != kMagic || header.format != kFormat || header.host != host) {
     return std::nullopt;
   }
-  if (header.count == 0 || header.count > kMaxEntries ||
+  if (header.count == 0 || header.count > vmm::CpuProfile::kMaxEntries ||
       entries.size() != header.count * sizeof(kvm_cpuid_entry2) ||
       header.checksum != Checksum(header, entries)) {
     return std::nullopt;

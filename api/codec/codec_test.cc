@@ -171,6 +171,18 @@ TEST_F(SpecTest, ValuesOutOfTheirRangeAreNamed) {
   FillMinimum();
   params_.getSpec().initNets(1)[0].setMtu(1);
   EXPECT_THAT(ErrorOfDecoding(), HasSubstr("nets[0].mtu"));
+  FillMinimum();
+  params_.getSpec().initCpuProfile().initEntries(vmm::CpuProfile::kMaxEntries + 1);
+  EXPECT_THAT(ErrorOfDecoding(), HasSubstr("cpuProfile.entries: there are 257"));
+}
+
+TEST_F(SpecTest, TooManyCpusDoNotBecomeFew) {
+  MachineSpec spec;
+  spec.machine.kvm = MakeFile();
+  spec.machine.kernel = {MakeFile(), "vmlinux"};
+  spec.machine.cpus = (1U << 16) + 1;
+  EncodeSpec(std::move(spec), params_);
+  EXPECT_EQ(Decode().machine.cpus, UINT16_MAX);
 }
 
 TEST(ExitStatusCodec, ComesBackAsItWent) {

@@ -1,5 +1,8 @@
 #include "api/codec/machine_spec.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +20,8 @@ namespace mayfly::api {
 namespace {
 
 // --- To the wire.
+
+constexpr unsigned kMostCpus = std::numeric_limits<uint16_t>::max();
 
 [[nodiscard]] rpc::MemoryBacking EncodeMemory(const GuestMemory::Options& options) {
   if (options.pages == GuestMemory::Pages::kHugeTlb) return rpc::MemoryBacking::HUGE_TLB;
@@ -88,10 +93,15 @@ struct Decoding {
   return BadField("bootProtocol", "this VMM does not know it");
 }
 
-[[nodiscard]] vmm::CpuProfile DecodeCpuProfile(rpc::CpuProfile::Reader reader) {
-  vmm::CpuProfile profile;
+[[nodiscard]] absl::Status DecodeCpuProfile(rpc::CpuProfile::Reader reader,
+                                            vmm::CpuProfile& profile) {
   profile.kind = reader.getSoftwareKvm() ? vmm::KvmKind::kSoftware : vmm::KvmKind::kHardware;
   const auto entries = reader.getEntries();
+  if (entries.size() > vmm::CpuProfile::kMaxEntries) {
+    return BadField("cpuProfile.entries",
+                    absl::StrCat("there are ", entries.size(), "; KVM takes at most ",
+                                 vmm::CpuProfile::kMaxEntries));
+  }
   profile.supported.reserve(entries.size());
   for (const auto entry : entries) {
     kvm_cpuid_entry2 leaf{};
@@ -104,7 +114,7 @@ struct Decoding {
     leaf.edx = entry.getEdx();
     profile.supported.push_back(leaf);
   }
-  return profile;
+  return absl::OkStatus();
 }
 
 [[nodiscard]] absl::Status DecodeDevices(rpc::MachineSpec::Reader reader, Decoding& decoding) {
@@ -146,7 +156,9 @@ struct Decoding {
   MAYFLY_RETURN_IF_ERROR(DecodeBootProtocol(reader.getBootProtocol(), machine.boot_protocol));
   MAYFLY_RETURN_IF_ERROR(DecodeMemory(reader.getMemoryBacking(), machine.memory));
   MAYFLY_RETURN_IF_ERROR(DecodeDevices(reader, decoding));
-  if (reader.hasCpuProfile()) machine.cpu_profile = DecodeCpuProfile(reader.getCpuProfile());
+  if (reader.hasCpuProfile()) {
+    MAYFLY_RETURN_IF_ERROR(DecodeCpuProfile(reader.getCpuProfile(), machine.cpu_profile.emplace()));
+  }
   if (reader.getTimeoutNanoseconds() > kMaxNanoseconds) {
     return BadField("timeoutNanoseconds", "too large; 0 stands for no timeout");
   }
@@ -161,7 +173,8 @@ void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params) {
   vmm::MachineConfig& machine = spec.machine;
   params.setKvm(kj::heap<FdFile>(std::move(machine.kvm)));
   auto builder = params.initSpec();
-  builder.setCpus(static_cast<uint16_t>(machine.cpus));
+  // More than the field can say are too many just the same.
+  builder.setCpus(static_cast<uint16_t>(std::min(machine.cpus, kMostCpus)));
   builder.setMemoryBytes(machine.memory_bytes);
   EncodeFile(std::move(machine.kernel), builder.initKernel());
   if (machine.initrd) EncodeFile(*std::move(machine.initrd), builder.initInitrd());
@@ -173,10 +186,11 @@ void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params) {
   builder.setTimeoutNanoseconds(static_cast<uint64_t>(spec.timeout.count()));
   if (machine.cpu_profile) EncodeCpuProfile(*machine.cpu_profile, builder.initCpuProfile());
   builder.setMemoryBacking(EncodeMemory(machine.memory));
-  if (machine.nets.empty()) return;
-  position = 0;
-  auto nets = builder.initNets(static_cast<capnp::uint>(machine.nets.size()));
-  for (vmm::NetConfig& net : machine.nets) EncodeNet(std::move(net), nets[position++]);
+  if (!machine.nets.empty()) {
+    position = 0;
+    auto nets = builder.initNets(static_cast<capnp::uint>(machine.nets.size()));
+    for (vmm::NetConfig& net : machine.nets) EncodeNet(std::move(net), nets[position++]);
+  }
 }
 
 kj::Promise<kj::Own<MachineSpec>> DecodeSpec(rpc::Vmm::CreateParams::Reader params) {
