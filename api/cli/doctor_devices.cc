@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,13 +38,29 @@ void ExamineIoUring(std::vector<Finding>& findings) {
                             "profile allow io_uring_setup"});
 }
 
+[[nodiscard]] bool IsDevice(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && S_ISCHR(info.st_mode);
+}
+
 void ExamineTap(const HostPaths& paths, std::vector<Finding>& findings) {
   const OwnedFd tun(::open(paths.tun.c_str(), O_RDWR | O_CLOEXEC));
-  if (tun.valid()) {
-    findings.push_back({Weight::kGood, "Tap interfaces may be used (--net tap=NAME).", ""});
+  const int error = errno;
+  if (tun.valid() && IsDevice(tun.get())) {
+    // Whether this user may make one himself is left open: trying it would change the host.
+    findings.push_back({Weight::kGood,
+                        "Tap interfaces that root has made for you may be used (--net tap=NAME; "
+                        "ip tuntap add dev NAME mode tap vnet_hdr user $USER makes one).",
+                        ""});
     return;
   }
-  const int error = errno;
+  if (tun.valid()) {
+    findings.push_back(
+        {Weight::kNote,
+         absl::StrCat("Tap interfaces cannot be used: ", paths.tun, " is not a device."),
+         absl::StrCat("rm ", paths.tun, " and modprobe tun, or use --net user")});
+    return;
+  }
   findings.push_back({Weight::kNote,
                       absl::StrCat("Tap interfaces cannot be used: opening ", paths.tun, ": ",
                                    std::strerror(error), "."),

@@ -1,12 +1,22 @@
 #include "api/cli/doctor.h"
 
+#include <linux/io_uring.h>
+#include <linux/kvm.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdarg>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/owned_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -16,6 +26,32 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+// What KVM is asked of, where it is made up.
+struct FakeKvm {
+  int lacks = -1;  // a capability; -1: none
+  bool knows_cpuid = true;
+};
+std::optional<FakeKvm>& TheFakeKvm() {
+  static std::optional<FakeKvm> fake;
+  return fake;
+}
+
+class LoweredLimit final {
+ public:
+  LoweredLimit(decltype(RLIMIT_AS) which, rlim_t soft) : which_(which) {
+    EXPECT_EQ(::getrlimit(which_, &before_), 0);
+    const rlimit lowered{.rlim_cur = soft, .rlim_max = before_.rlim_max};
+    EXPECT_EQ(::setrlimit(which_, &lowered), 0);
+  }
+  LoweredLimit(const LoweredLimit&) = delete;
+  LoweredLimit& operator=(const LoweredLimit&) = delete;
+  ~LoweredLimit() { ::setrlimit(which_, &before_); }
+
+ private:
+  const decltype(RLIMIT_AS) which_;
+  rlimit before_{};
+};
 
 // A made-up /proc and /sys.
 class DoctorTest : public ::testing::Test {
@@ -48,12 +84,34 @@ TEST_F(DoctorTest, AFileInKvmsPlaceIsAFault) {
   EXPECT_THAT(Said(), HasSubstr("FAULT KVM speaks version -1"));
 }
 
+TEST_F(DoctorTest, WhatKvmLacksIsNamed) {
+  Write("/dev/kvm", "stands for it");
+  TheFakeKvm().emplace();
+  EXPECT_THAT(Said(), HasSubstr("ok    KVM has all that the VMM needs."));
+  TheFakeKvm()->lacks = KVM_CAP_IRQFD;
+  EXPECT_THAT(Said(), HasSubstr("FAULT KVM lacks KVM_CAP_IRQFD."));
+  TheFakeKvm().reset();
+}
+
+TEST_F(DoctorTest, AKvmThatDoesNotSayWhatCpusItHasIsAFault) {
+  Write("/dev/kvm", "stands for it");
+  TheFakeKvm().emplace().knows_cpuid = false;
+  EXPECT_THAT(Said(), HasSubstr("FAULT KVM does not say what CPUs it offers: "));
+  TheFakeKvm().reset();
+}
+
 TEST_F(DoctorTest, AMissingTunIsANoteWithARemedy) {
   paths_.tun = paths_.root + "/dev/net/tun";
   EXPECT_THAT(Said(), HasSubstr("note  Tap interfaces cannot be used"));
   EXPECT_THAT(Said(), HasSubstr("modprobe tun"));
   Write("/dev/net/tun", "");
-  EXPECT_THAT(Said(), HasSubstr("ok    Tap interfaces may be used"));
+  EXPECT_THAT(Said(), HasSubstr("note  Tap interfaces cannot be used"));
+  EXPECT_THAT(Said(), HasSubstr("is not a device"));
+}
+
+TEST_F(DoctorTest, ATunAloneIsForTapsThatRootHasMade) {
+  paths_.tun = "/dev/null";
+  EXPECT_THAT(Said(), HasSubstr("ok    Tap interfaces that root has made for you may be used"));
 }
 
 TEST_F(DoctorTest, AMissingPasstIsANoteWithARemedy) {
@@ -64,7 +122,27 @@ TEST_F(DoctorTest, AMissingPasstIsANoteWithARemedy) {
   ::unsetenv("MAYFLY_PASST");
 }
 
-TEST_F(DoctorTest, SpeaksOfIoUring) { EXPECT_THAT(Said(), HasSubstr("io_uring")); }
+TEST_F(DoctorTest, SaysWhetherIoUringMayBeUsed) {
+  io_uring_params params{};
+  const OwnedFd ring(static_cast<int>(::syscall(SYS_io_uring_setup, 1, &params)));
+  EXPECT_THAT(Said(), HasSubstr(ring.valid() ? "ok    io_uring may be used"
+                                             : "note  io_uring cannot be used"));
+}
+
+TEST_F(DoctorTest, AMissingVmmIsAFault) {
+  ASSERT_EQ(::setenv("MAYFLY_VMM", "/nonexistent/mayfly-vmm", 1), 0);
+  EXPECT_THAT(Said(), HasSubstr("FAULT opening the VMM program /nonexistent/mayfly-vmm"));
+  ASSERT_EQ(::setenv("MAYFLY_VMM", "/bin/true", 1), 0);
+  EXPECT_THAT(Said(), HasSubstr("ok    mayfly-vmm is installed"));
+  ::unsetenv("MAYFLY_VMM");
+}
+
+TEST_F(DoctorTest, LowLimitsAreNotes) {
+  const LoweredLimit files(RLIMIT_NOFILE, 100);
+  const LoweredLimit memory(RLIMIT_AS, rlim_t{64} << 40);
+  EXPECT_THAT(Said(), HasSubstr("note  A process may have only 100 files open"));
+  EXPECT_THAT(Said(), HasSubstr("note  Processes are limited to 64 TiB of address space"));
+}
 
 TEST_F(DoctorTest, SlowSettingsAreNotes) {
   Write("/sys/module/kvm/parameters/nx_huge_pages", "Y");
@@ -93,5 +171,24 @@ TEST(FormatFindings, ANoteDoesNotStopGuests) {
             "ok    Fine.\nnote  Slow.\n      -> Be quick.\nGuests can run here.\n");
 }
 
+int AnswerIoctl(int fd, unsigned long request, unsigned long argument) {
+  const std::optional<FakeKvm>& fake = TheFakeKvm();
+  if (!fake) return static_cast<int>(::syscall(SYS_ioctl, fd, request, argument));
+  if (request == KVM_GET_API_VERSION) return KVM_API_VERSION;
+  if (request == KVM_CHECK_EXTENSION) return static_cast<int>(argument) == fake->lacks ? 0 : 1;
+  if (fake->knows_cpuid) return 0;
+  errno = EIO;
+  return -1;
+}
+
 }  // namespace
 }  // namespace mayfly::cli
+
+// In libc's place: no host has a KVM that lacks what is needed.
+extern "C" int ioctl(int fd, unsigned long request, ...) noexcept {
+  va_list arguments;
+  va_start(arguments, request);
+  const auto argument = va_arg(arguments, unsigned long);
+  va_end(arguments);
+  return mayfly::cli::AnswerIoctl(fd, request, argument);
+}
