@@ -122,7 +122,7 @@ struct CpuidEntry {
 struct CpuProfile {
   # What KVM_GET_SUPPORTED_CPUID said on this host, and whether its KVM emulates privileged code. The question costs about
   # a millisecond where the host is itself virtual, and the answer is the same until the next boot: ask once, keep it.
-  entries @0 :List(CpuidEntry);
+  entries @0 :List(CpuidEntry);  # at most 256
   softwareKvm @1 :Bool;  # neither VMX nor SVM: ring 0 is emulated, see docs/hosts.md
 }
 
@@ -249,8 +249,8 @@ interface Machine {
   timeline @4 () -> (entries :List(TimelineEntry));
   # The steps that have happened, in order of time.
 
-  # Disks and network devices are meant by their positions in the MachineSpec. What follows is possible until the VM has
-  # ended.
+  # Disks and network devices are meant by their positions in the MachineSpec. The three calls that follow are possible until
+  # the VM has ended, the two behind them after that, too.
 
   updateDisk @5 (disk :UInt32, limits :RateLimits) -> ();
   # New limits from now on, instead of all that there were.

@@ -38,8 +38,8 @@ class MachineClient final {
   [[nodiscard]] rpc::ByteStream::Client& input() { return input_; }
   // Ends the VM.
   void Kill();
-  // Disks and network devices are meant by their positions in the spec. Errors: NotFound for one
-  // that there is not, FailedPrecondition after the VM's end.
+  // Disks and network devices are meant by their positions in the spec. Errors of the three that
+  // follow: NotFound for one that there is not, FailedPrecondition after the VM's end.
   // New limits for a disk from now on.
   [[nodiscard]] kj::Promise<absl::Status> UpdateDisk(uint32_t disk,
                                                      const virtio::RateLimits& limits);
@@ -49,6 +49,7 @@ class MachineClient final {
       const std::optional<virtio::RateLimits>& receive);
   // The disk's image has another size: tells the guest, and answers the size in bytes.
   [[nodiscard]] kj::Promise<absl::StatusOr<uint64_t>> ResizeDisk(uint32_t disk);
+  // After the VM's end, too.
   [[nodiscard]] kj::Promise<absl::StatusOr<vmm::DeviceStats>> FetchDeviceStats();
   // Adds the steps so far to `timeline`, which must live until then.
   [[nodiscard]] kj::Promise<absl::Status> FetchTimeline(Timeline& timeline);
