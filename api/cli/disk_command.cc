@@ -123,7 +123,7 @@ absl::Status Info(Words words) {
   absl::StrAppend(
       &text, "state     ",
       info.unclean ? "its last VM was killed: what it had not flushed is lost" : "in order", "\n");
-  return PrintHelp(text) == 0 ? absl::OkStatus() : ErrnoStatus("writing to standard output");
+  return Print(text) == 0 ? absl::OkStatus() : ErrnoStatus("writing to standard output");
 }
 
 absl::Status Flatten(Words words) {
@@ -173,7 +173,7 @@ constexpr std::array kWorks = {
 int DiskCommand(std::span<char* const> arguments) {
   const std::vector<std::string> words(arguments.begin(), arguments.end());
   if (words.empty()) return Usage("what is to be done?");
-  if (words[0] == "--help" || words[0] == "-h") return PrintHelp(kHelp);
+  if (words[0] == "--help" || words[0] == "-h") return Print(kHelp);
   for (const Work& work : kWorks) {
     if (work.name != words[0]) continue;
     if (words.size() != work.count + 1) {

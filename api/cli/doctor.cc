@@ -56,13 +56,13 @@ std::string FormatFindings(std::span<const Finding> findings) {
 int DoctorCommand(std::span<char* const> arguments) {
   if (!arguments.empty()) {
     const std::string_view word = arguments.front();
-    if (word == "--help" || word == "-h") return PrintHelp(kDoctorHelp);
+    if (word == "--help" || word == "-h") return Print(kDoctorHelp);
     Complain(
         absl::StrCat("doctor: \"", ToAbsl(word), "\" is not understood; see mayfly doctor --help"));
     return static_cast<int>(ExitCode::kUsage);
   }
   const std::vector<Finding> findings = Examine(HostPaths());
-  if (const int code = PrintHelp(FormatFindings(findings)); code != 0) return code;
+  if (const int code = Print(FormatFindings(findings)); code != 0) return code;
   return static_cast<int>(GuestsCanRun(findings) ? ExitCode::kSuccess
                                                  : ExitCode::kDoctorFindsFault);
 }

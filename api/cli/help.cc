@@ -87,7 +87,7 @@ const std::string_view kDoctorHelp =
     "\n"
     "Exit status: 0 where guests can run, 1 where they cannot.\n";
 
-int PrintHelp(std::string_view text) {
+int Print(std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
     if (written < 0) return static_cast<int>(ExitCode::kFailure);

@@ -11,7 +11,7 @@ extern const std::string_view kRunHelp;
 extern const std::string_view kDoctorHelp;
 
 // To standard output; answers the exit code: 0, or kFailure where it cannot be written.
-[[nodiscard]] int PrintHelp(std::string_view text);
+[[nodiscard]] int Print(std::string_view text);
 // "mayfly: <sentence>" to standard error, in one write.
 void Complain(absl::string_view sentence);
 

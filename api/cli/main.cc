@@ -50,9 +50,9 @@ void OccupyStandardFds() {
   if (command == "run") return RunCommand(rest, timeline);
   if (command == "disk") return DiskCommand(rest);
   if (command == "doctor") return DoctorCommand(rest);
-  if (command == "--help" || command == "-h") return PrintHelp(kMainHelp);
+  if (command == "--help" || command == "-h") return Print(kMainHelp);
   if (command == "--version") {
-    return PrintHelp(absl::StrCat("mayfly ", ToAbsl(api::kVersion), "\n"));
+    return Print(absl::StrCat("mayfly ", ToAbsl(api::kVersion), "\n"));
   }
   return Usage(absl::StrCat("\"", ToAbsl(command), "\" is no command"));
 }

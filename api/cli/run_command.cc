@@ -91,7 +91,7 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
     Complain(absl::StrCat("run: ", options.status().message(), "; see mayfly run --help"));
     return static_cast<int>(ExitCode::kUsage);
   }
-  if (options->help) return PrintHelp(kRunHelp);
+  if (options->help) return Print(kRunHelp);
   absl::StatusOr<OwnedFd> drawing = OpenDrawing(*options);
   if (!drawing.ok()) return Fail(drawing.status());
   std::vector<api::PasstProcess> passts;
