@@ -33,8 +33,8 @@ constexpr mode_t kReadableByAll = 0644;
   return static_cast<int>(ExitCodeOf(error));
 }
 
-[[nodiscard]] absl::StatusOr<api::MachineSpec> OpenSpec(const RunOptions& options,
-                                                        std::vector<api::PasstProcess>& passts) {
+// What needs but to be opened.
+[[nodiscard]] absl::StatusOr<api::MachineSpec> OpenSpec(const RunOptions& options) {
   api::MachineSpec spec;
   spec.timeout = options.timeout;
   vmm::MachineConfig& machine = spec.machine;
@@ -51,12 +51,21 @@ constexpr mode_t kReadableByAll = 0644;
     MAYFLY_ASSIGN_OR_RETURN(vmm::DiskConfig disk, OpenDisk(option));
     machine.disks.push_back(std::move(disk));
   }
+  MAYFLY_ASSIGN_OR_RETURN(machine.kvm, OpenKvm());
+  return spec;
+}
+
+// What takes its time: other programs may have to be started, KVM be asked.
+[[nodiscard]] absl::Status CompleteSpec(const RunOptions& options, api::MachineSpec& spec,
+                                        std::vector<api::PasstProcess>& passts) {
+  vmm::MachineConfig& machine = spec.machine;
   for (const NetOption& option : options.nets) {
     MAYFLY_ASSIGN_OR_RETURN(vmm::NetConfig net, OpenNet(option, passts));
     machine.nets.push_back(std::move(net));
   }
-  MAYFLY_ASSIGN_OR_RETURN(machine.kvm, OpenKvm());
-  return spec;
+  MAYFLY_ASSIGN_OR_RETURN(machine.cpu_profile,
+                          api::CpuProfileCache::OfUser().Get(machine.kvm.get()));
+  return absl::OkStatus();
 }
 
 // Before the VM starts: a drawing that cannot be written is said at once.
@@ -94,18 +103,17 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
   if (options->help) return Print(kRunHelp);
   absl::StatusOr<OwnedFd> drawing = OpenDrawing(*options);
   if (!drawing.ok()) return Fail(drawing.status());
-  std::vector<api::PasstProcess> passts;
-  absl::StatusOr<api::MachineSpec> spec = OpenSpec(*options, passts);
+  absl::StatusOr<api::MachineSpec> spec = OpenSpec(*options);
   if (!spec.ok()) return Fail(spec.status());
 
   // The VMM is on its way while all the rest is made ready.
   timeline.Record(TimelineStep::kSpawned);
   absl::StatusOr<api::VmmProcess> process = api::VmmProcess::Spawn();
   if (!process.ok()) return Fail(process.status());
-  absl::StatusOr<vmm::CpuProfile> profile =
-      api::CpuProfileCache::OfUser().Get(spec->machine.kvm.get());
-  if (!profile.ok()) return Fail(profile.status());
-  spec->machine.cpu_profile = *std::move(profile);
+  std::vector<api::PasstProcess> passts;
+  if (const absl::Status status = CompleteSpec(*options, *spec, passts); !status.ok()) {
+    return Fail(status);
+  }
 
   kj::AsyncIoContext io = kj::setupAsyncIo();
   RunSession session(io, *process, passts);
