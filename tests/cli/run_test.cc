@@ -147,6 +147,13 @@ TEST_F(RunTest, TimelineIsDrawn) {
   EXPECT_THAT(svg, HasSubstr(">first run</text>"));
 }
 
+TEST_F(RunTest, ADrawingThatCannotBeWrittenIsToldInTheEnd) {
+  const CommandResult result = RunGuest("hello", {"--timeline=/dev/full"}).Run();
+  EXPECT_EQ(result.exit_code, 125);
+  EXPECT_THAT(result.out, HasSubstr("Hello"));
+  EXPECT_THAT(result.err, HasSubstr("--timeline: /dev/full: "));
+}
+
 TEST_F(RunTest, TheVmmIsChosenByTheEnvironment) {
   Command command = RunGuest("hello");
   command.Environment("MAYFLY_VMM=/nonexistent/mayfly-vmm");
