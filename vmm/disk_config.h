@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,6 +9,9 @@
 #include "vmm/named_fd.h"
 
 namespace mayfly::vmm {
+
+// What VIRTIO_BLK_T_GET_ID can answer (virtio 1.2, 5.2.6.1).
+inline constexpr size_t kMaxDiskSerial = 20;
 
 enum class DiskAccess { kReadOnly, kReadWrite };
 
@@ -33,7 +37,7 @@ struct DiskConfig {
   NamedFd image;
   DiskAccess access =
       DiskAccess::kReadWrite;  // the guest's; with an overlay, the image's is to read
-  std::string serial;          // at most 20 bytes (virtio 1.2, 5.2.6.1); empty: "mayfly-disk-N"
+  std::string serial;          // at most kMaxDiskSerial bytes; empty: "mayfly-disk-N"
   DiskEngine engine = DiskEngine::kAuto;
   DiskCaching caching = DiskCaching::kHostCache;
   std::optional<OverlayConfig> overlay = std::nullopt;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status.h"
+#include "virtio/block_protocol.h"
 #include "vmm/acpi/virtio_slot.h"
 #include "vmm/layout.h"
 #include "vmm/net_stats.h"
@@ -15,7 +16,8 @@
 namespace mayfly::vmm {
 namespace {
 
-constexpr size_t kMaxSerial = 20;  // virtio 1.2, 5.2.6.1
+static_assert(kMaxDiskSerial == virtio::kBlockIdSize);
+
 // Queues of all devices together. Each has an eventfd, of which a process has 1024 unless told
 // otherwise, and an entry on KVM's bus, which takes 1000 (NR_IOBUS_DEVS).
 constexpr size_t kMaxQueues = 512;
@@ -71,10 +73,10 @@ absl::Status VirtioDevices::AddDisk(DiskConfig config, uint16_t queues,
                                     const Surroundings& surroundings) {
   const size_t index = disks_.size();
   if (config.serial.empty()) config.serial = absl::StrCat("mayfly-disk-", index);
-  if (config.serial.size() > kMaxSerial) {
+  if (config.serial.size() > kMaxDiskSerial) {
     return absl::InvalidArgumentError(
         absl::StrCat("disk \"", config.image.name, "\": its serial \"", config.serial,
-                     "\" is longer than ", kMaxSerial, " bytes: shorten it"));
+                     "\" is longer than ", kMaxDiskSerial, " bytes: shorten it"));
   }
   std::string name = absl::StrCat("disk ", index, " (", config.image.name, ")");
   const virtio::Block::Options options = {

@@ -13,7 +13,6 @@ namespace mayfly::cli {
 namespace {
 
 constexpr std::string_view kOption = "--disk";
-constexpr size_t kMaxSerial = 20;  // virtio 1.2, 5.2.6.1
 
 constexpr std::array<std::string_view, 3> kFlags = {"ro", "rw", "direct"};
 constexpr std::array<std::string_view, 6> kKeys = {"engine", "overlay", "cap",
@@ -63,9 +62,9 @@ template <size_t N>
 }
 
 [[nodiscard]] absl::Status ApplySerial(std::string_view value, DiskOption& disk) {
-  if (value.empty() || value.size() > kMaxSerial) {
+  if (value.empty() || value.size() > vmm::kMaxDiskSerial) {
     return absl::InvalidArgumentError(absl::StrCat("\"", ToAbsl(value), "\" has ", value.size(),
-                                                   " bytes; give 1 to ", kMaxSerial));
+                                                   " bytes; give 1 to ", vmm::kMaxDiskSerial));
   }
   disk.serial = value;
   return absl::OkStatus();

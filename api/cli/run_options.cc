@@ -3,7 +3,8 @@
 #include <getopt.h>
 
 #include <array>
-#include <charconv>
+#include <cstdint>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -22,6 +23,9 @@ namespace {
 constexpr std::string_view kDefaultCommandLine = "console=ttyS0 reboot=k panic=-1 quiet";
 // What Linux hands on to init untouched.
 constexpr std::string_view kInitArguments = " -- ";
+
+// What the API's field can say. What this host can run is for the VMM to judge.
+constexpr uint64_t kMostCpus = std::numeric_limits<uint16_t>::max();
 
 enum class Option : int {
   kBoot = 256,  // beyond any short option
@@ -58,18 +62,6 @@ constexpr std::array kOptions = {
 // '+': stop at the first word that is no option. ':': tell a missing value from an unknown option.
 constexpr char kShortOptions[] = "+:h";
 
-[[nodiscard]] absl::Status ParseCpus(std::string_view text, unsigned& cpus) {
-  const char* const end = text.data() + text.size();
-  uint16_t value = 0;  // as wide as the API's
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || rest != end || value == 0) {
-    return BadOption(
-        "--cpus", absl::StrCat("\"", ToAbsl(text), "\" is not a number of CPUs; give 1 or more"));
-  }
-  cpus = value;
-  return absl::OkStatus();
-}
-
 [[nodiscard]] absl::Status ParseBoot(std::string_view text, vmm::BootProtocol& protocol) {
   constexpr std::array<std::pair<std::string_view, vmm::BootProtocol>, 3> kNames = {
       {{"auto", vmm::BootProtocol::kAuto},
@@ -96,8 +88,12 @@ constexpr char kShortOptions[] = "+:h";
     case Option::kCmdline:
       options.command_line = value;
       return absl::OkStatus();
-    case Option::kCpus:
-      return ParseCpus(value, options.cpus);
+    case Option::kCpus: {
+      const auto cpus = ParseNumber(value, 1, kMostCpus);
+      if (!cpus.ok()) return Annotate(cpus.status(), "--cpus");
+      options.cpus = static_cast<unsigned>(*cpus);
+      return absl::OkStatus();
+    }
     case Option::kDisk: {
       auto disk = ParseDiskOption(value);
       if (!disk.ok()) return disk.status();

@@ -10,9 +10,6 @@
 namespace mayfly::api {
 namespace {
 
-// VIRTIO_BLK_T_GET_ID answers 20 bytes (virtio 1.2, 5.2.6.1).
-constexpr size_t kMaxSerialBytes = 20;
-
 [[nodiscard]] rpc::DiskEngine EncodeEngine(vmm::DiskEngine engine) {
   switch (engine) {
     case vmm::DiskEngine::kAuto:
@@ -80,10 +77,10 @@ absl::Status DecodeDisk(const std::string& field, rpc::Disk::Reader reader, vmm:
   MAYFLY_RETURN_IF_ERROR(arrivals.Expect(field + ".image", reader.getImage(), disk.image));
   disk.access = reader.getReadOnly() ? vmm::DiskAccess::kReadOnly : vmm::DiskAccess::kReadWrite;
   disk.serial = FromText(reader.getSerial());
-  if (disk.serial.size() > kMaxSerialBytes) {
+  if (disk.serial.size() > vmm::kMaxDiskSerial) {
     return BadField(field + ".serial",
-                    absl::StrCat("it has ", disk.serial.size(), " bytes; at most ", kMaxSerialBytes,
-                                 " can be shown to the guest"));
+                    absl::StrCat("it has ", disk.serial.size(), " bytes; at most ",
+                                 vmm::kMaxDiskSerial, " can be shown to the guest"));
   }
   MAYFLY_RETURN_IF_ERROR(DecodeEngine(field + ".engine", reader.getEngine(), disk.engine));
   disk.caching = reader.getDirect() ? vmm::DiskCaching::kDirect : vmm::DiskCaching::kHostCache;
