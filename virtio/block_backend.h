@@ -7,14 +7,13 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+#include "virtio/disk_settings.h"
 
 namespace mayfly::virtio {
 
 // The unit of virtio-blk's addresses and capacities, whatever the disk's own block size
 // (virtio 1.2, 5.2.4).
 inline constexpr uint64_t kSectorSize = 512;
-
-enum class BlockAccess { kReadOnly, kReadWrite };
 
 // When a write counts as done.
 enum class BlockDurability {

@@ -8,14 +8,9 @@
 #include "absl/status/statusor.h"
 #include "base/owned_fd.h"
 #include "virtio/block_backend.h"
+#include "virtio/disk_settings.h"
 
 namespace mayfly::virtio {
-
-// What stands between a disk's bytes and its file.
-enum class DiskCaching {
-  kHostCache,  // the host's page cache
-  kDirect,     // nothing (O_DIRECT)
-};
 
 // A regular file or block device in use as a disk: open, checked, and locked against other writers
 // until Close(). Says what it can do; reading and writing is for DiskIo and Uring.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "virtio/disk_settings.h"
 #include "virtio/rate_limiter.h"
 #include "vmm/named_fd.h"
 
@@ -13,19 +14,9 @@ namespace mayfly::vmm {
 // What VIRTIO_BLK_T_GET_ID can answer (virtio 1.2, 5.2.6.1).
 inline constexpr size_t kMaxDiskSerial = 20;
 
-enum class DiskAccess { kReadOnly, kReadWrite };
-
-// How a disk's file is read and written.
-enum class DiskEngine {
-  kAuto,     // io_uring where the host lets us have it, otherwise kSync
-  kSync,     // in the call, on the io thread
-  kIoUring,  // an error where the host does not let us
-};
-
-enum class DiskCaching {
-  kHostCache,
-  kDirect,  // O_DIRECT
-};
+using DiskAccess = virtio::BlockAccess;
+using virtio::DiskCaching;
+using virtio::DiskEngine;
 
 // A private, sparse layer that takes the writes to a disk whose image is only read.
 struct OverlayConfig {

@@ -17,28 +17,10 @@ using virtio::BlockAccess;
 using virtio::BlockBackend;
 using virtio::OverlayUpper;
 
-virtio::DiskEngine EngineOf(const DiskConfig& config) {
-  switch (config.engine) {
-    case DiskEngine::kAuto:
-      return virtio::DiskEngine::kAuto;
-    case DiskEngine::kSync:
-      return virtio::DiskEngine::kSync;
-    case DiskEngine::kIoUring:
-      return virtio::DiskEngine::kUring;
-  }
-  return virtio::DiskEngine::kAuto;
-}
-
-virtio::DiskFile::Options OptionsOf(const DiskConfig& config, BlockAccess access) {
-  return {.access = access,
-          .caching = config.caching == DiskCaching::kDirect ? virtio::DiskCaching::kDirect
-                                                            : virtio::DiskCaching::kHostCache};
-}
-
 absl::StatusOr<std::unique_ptr<BlockBackend>> OpenFile(NamedFd file, BlockAccess access,
                                                        const DiskConfig& config, EventLoop& io) {
-  return virtio::OpenDisk(std::move(file.fd), OptionsOf(config, access), EngineOf(config),
-                          file.name, io);
+  return virtio::OpenDisk(std::move(file.fd), {.access = access, .caching = config.caching},
+                          config.engine, file.name, io);
 }
 
 // Memory is copied faster than asked for.
@@ -93,9 +75,8 @@ absl::StatusOr<OpenedDisk> OpenOverlay(DiskConfig config, EventLoop& io) {
 
 absl::StatusOr<OpenedDisk> OpenDisk(DiskConfig config, EventLoop& io) {
   if (config.overlay) return OpenOverlay(std::move(config), io);
-  const BlockAccess access =
-      config.access == DiskAccess::kReadOnly ? BlockAccess::kReadOnly : BlockAccess::kReadWrite;
-  MAYFLY_ASSIGN_OR_RETURN(auto backend, OpenFile(std::move(config.image), access, config, io));
+  MAYFLY_ASSIGN_OR_RETURN(auto backend,
+                          OpenFile(std::move(config.image), config.access, config, io));
   return OpenedDisk{.backend = std::move(backend)};
 }
 

@@ -40,7 +40,7 @@ template <size_t N>
   } else if (value == "sync") {
     disk.engine = vmm::DiskEngine::kSync;
   } else if (value == "uring") {
-    disk.engine = vmm::DiskEngine::kIoUring;
+    disk.engine = vmm::DiskEngine::kUring;
   } else {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", ToAbsl(value), "\" is none of auto, sync, uring"));

@@ -38,7 +38,7 @@ TEST(DiskOption, UnderstandsAll) {
   EXPECT_EQ(disk.path, "d");
   EXPECT_EQ(disk.access, vmm::DiskAccess::kReadWrite);
   EXPECT_EQ(disk.caching, vmm::DiskCaching::kDirect);
-  EXPECT_EQ(disk.engine, vmm::DiskEngine::kIoUring);
+  EXPECT_EQ(disk.engine, vmm::DiskEngine::kUring);
   ASSERT_TRUE(disk.overlay.has_value());
   EXPECT_EQ(disk.overlay->path, "up");
   EXPECT_EQ(disk.overlay->cap_bytes, uint64_t{1} << 30);

@@ -16,7 +16,7 @@ namespace {
       return rpc::DiskEngine::AUTO;
     case vmm::DiskEngine::kSync:
       return rpc::DiskEngine::SYNC;
-    case vmm::DiskEngine::kIoUring:
+    case vmm::DiskEngine::kUring:
       return rpc::DiskEngine::IO_URING;
   }
   return rpc::DiskEngine::AUTO;
@@ -32,7 +32,7 @@ namespace {
       into = vmm::DiskEngine::kSync;
       return absl::OkStatus();
     case rpc::DiskEngine::IO_URING:
-      into = vmm::DiskEngine::kIoUring;
+      into = vmm::DiskEngine::kUring;
       return absl::OkStatus();
   }
   return BadField(field, "this VMM does not know it");

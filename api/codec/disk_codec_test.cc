@@ -53,7 +53,7 @@ TEST_F(DiskCodecTest, ComesBackAsItWent) {
   vmm::DiskConfig disk{
       .image = {MakeFile(), "base.img"},
       .serial = "abc",
-      .engine = vmm::DiskEngine::kIoUring,
+      .engine = vmm::DiskEngine::kUring,
       .caching = vmm::DiskCaching::kDirect,
       .overlay = vmm::OverlayConfig{.upper = vmm::NamedFd{MakeFile(), "upper"}, .cap_bytes = 4096},
       .limits = {.operations = {.per_second = 1, .burst = 2},
@@ -67,7 +67,7 @@ TEST_F(DiskCodecTest, ComesBackAsItWent) {
   EXPECT_EQ(disk_.image.name, "base.img");
   EXPECT_EQ(disk_.access, vmm::DiskAccess::kReadWrite);
   EXPECT_EQ(disk_.serial, "abc");
-  EXPECT_EQ(disk_.engine, vmm::DiskEngine::kIoUring);
+  EXPECT_EQ(disk_.engine, vmm::DiskEngine::kUring);
   EXPECT_EQ(disk_.caching, vmm::DiskCaching::kDirect);
   EXPECT_EQ(disk_.limits, limits);
   ASSERT_TRUE(disk_.overlay.has_value());
