@@ -123,7 +123,9 @@ absl::Status Info(Words words) {
   absl::StrAppend(
       &text, "state     ",
       info.unclean ? "its last VM was killed: what it had not flushed is lost" : "in order", "\n");
-  return Print(text) == 0 ? absl::OkStatus() : ErrnoStatus("writing to standard output");
+  if (Print(text) == 0) return absl::OkStatus();
+  // Whatever errno calls it, it is not the overlay's fault.
+  return absl::InternalError(ErrnoStatus("writing to standard output").message());
 }
 
 absl::Status Flatten(Words words) {

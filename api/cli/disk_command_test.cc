@@ -1,11 +1,12 @@
 #include "api/cli/disk_command.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -109,6 +110,21 @@ TEST_F(DiskCommandTest, SaysThatABaseIsADevice) {
   ::testing::internal::CaptureStdout();
   EXPECT_EQ(Disk({"info", Path("upper")}), kSuccess);
   EXPECT_THAT(::testing::internal::GetCapturedStdout(), HasSubstr("written last: a device"));
+}
+
+TEST_F(DiskCommandTest, AnOutputThatNobodyReadsIsNotTheFilesFault) {
+  ASSERT_NO_FATAL_FAILURE(MakeOverlay(Base()));
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+  OwnedFd reader(pipe[0]);
+  const OwnedFd writer(pipe[1]);
+  reader.Reset();
+  ::signal(SIGPIPE, SIG_IGN);
+  const OwnedFd before(::dup(STDOUT_FILENO));
+  ::dup2(writer.get(), STDOUT_FILENO);
+  const int code = Disk({"info", Path("upper")});
+  ::dup2(before.get(), STDOUT_FILENO);
+  EXPECT_EQ(code, static_cast<int>(ExitCode::kFailure));
 }
 
 TEST_F(DiskCommandTest, WhatIsNotThereIsNotMade) {
