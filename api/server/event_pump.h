@@ -2,9 +2,9 @@
 
 #include <kj/async.h>
 
-#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +17,7 @@ namespace mayfly::api {
 // number is bounded by virtio::MmioTransport::kMaxEvents for each device.
 //
 // Threading: the api thread's, but for Inlet, which is for any thread.
-class EventPump final : private kj::TaskSet::ErrorHandler {
+class EventPump final {
  public:
   // Where events come in. Outlives the pump where a thread of the VM does.
   class Inlet {
@@ -33,24 +33,38 @@ class EventPump final : private kj::TaskSet::ErrorHandler {
     std::vector<std::string> waiting_;  // guarded by mutex_
   };
 
-  explicit EventPump(std::shared_ptr<Inlet> inlet) : inlet_(std::move(inlet)), sending_(*this) {}
+  explicit EventPump(std::shared_ptr<Inlet> inlet) : inlet_(std::move(inlet)) {}
   KJ_DISALLOW_COPY(EventPump);
 
   // Sends to `listener` from now on, in place of any before: first, what has waited.
   void Attach(rpc::EventListener::Client listener);
-  // Sends what has come in, where somebody listens.
+  // Sends what has come in, where somebody listens. Nothing needs to wait for it: on one
+  // connection, whatever is sent later arrives later.
   void Pump();
-  // The same, once; fulfilled when all has been sent to the listener, as far as it lets us: like
-  // any stream, it takes what there is room for.
-  [[nodiscard]] kj::Promise<void> Finish();
 
  private:
-  void taskFailed(kj::Exception&& exception) override;
+  // One listener, and what is under way to it, which goes with it: failing late, it must not cost
+  // the next one its place.
+  class Subscription final : private kj::TaskSet::ErrorHandler {
+   public:
+    explicit Subscription(rpc::EventListener::Client listener)
+        : listener_(kj::mv(listener)), sending_(*this) {}
+    KJ_DISALLOW_COPY(Subscription);
+
+    void Send(const std::string& text);
+    // Whether it has failed: nobody is to be told, and the VM goes on.
+    [[nodiscard]] bool is_gone() const { return is_gone_; }
+
+   private:
+    void taskFailed(kj::Exception&& /*exception*/) override { is_gone_ = true; }
+
+    rpc::EventListener::Client listener_;
+    bool is_gone_ = false;
+    kj::TaskSet sending_;  // the last member, so that it goes first
+  };
 
   const std::shared_ptr<Inlet> inlet_;
-  kj::Maybe<rpc::EventListener::Client> listener_;
-  kj::Canceler replaced_;  // the listener: what is under way to it
-  kj::TaskSet sending_;    // the last member, so that it goes first
+  std::optional<Subscription> subscription_;
 };
 
 }  // namespace mayfly::api

@@ -65,9 +65,8 @@ kj::Promise<void> HostedMachine::EnforceTimeout() {
 }
 
 kj::Promise<void> HostedMachine::Report() {
-  auto events = events_.Finish();
-  return output_.Finish().then(
-      [events = std::move(events)]() mutable { return std::move(events); });
+  events_.Pump();
+  return output_.Finish();
 }
 
 vmm::ExitStatus HostedMachine::exit_status() const {

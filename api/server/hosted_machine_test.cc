@@ -62,7 +62,7 @@ class HostedMachineTest : public ::testing::Test {
   kj::Own<HostedMachine> machine_;
 };
 
-TEST_F(HostedMachineTest, AnyNumberMayWaitForTheReportAtOnce) {
+TEST_F(HostedMachineTest, AnyNumberMayWaitAndNobodyForASlowListener) {
   // A guest that writes more than its overlay takes, which is an event.
   constexpr off_t kDiskBytes = off_t{1} << 20;
   MachineSpec spec = GuestSpec("block", "write");
@@ -84,8 +84,6 @@ TEST_F(HostedMachineTest, AnyNumberMayWaitForTheReportAtOnce) {
   auto third = machine_->WhenReported().then([&answers] { ++answers; }).eagerlyEvaluate(nullptr);
   Settle();
   ASSERT_EQ(held.size(), 1U) << text;
-  EXPECT_EQ(answers, 0) << "the listener has not let go of the event yet";
-  held[0]->fulfill();
   first.wait(io_.waitScope);
   second.wait(io_.waitScope);
   third.wait(io_.waitScope);
