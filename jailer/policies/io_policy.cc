@@ -44,7 +44,6 @@ constexpr Rule kRules[] = {
     {SYS_pwritev2, {ARG(5, flags, 0)}, "writes a disk"},
     {SYS_pwritev2, {ARG(5, flags, RWF_DSYNC)}, "writes a disk durably"},
     {SYS_pwritev2, {ARG(5, flags, RWF_NOWAIT)}, "finds out whether writes may have to wait"},
-    {SYS_pwrite64, {}, "writes the header of an overlay when the VM ends"},
     {SYS_fdatasync, {}, "flushes a disk"},
     {SYS_fallocate, {ARG(1, mode, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)}, "discards"},
     {SYS_fallocate, {ARG(1, mode, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)}, "writes zeroes"},
