@@ -156,6 +156,8 @@ enum ExitReason {
   killed @5;         # Machine.kill, or the client went away
   timeout @6;
   internalError @7;  # KVM or the VMM could not go on; `detail` holds registers and instruction bytes
+  violation @8;      # the VMM did what it may not (seccomp), and was ended on the spot: who started the
+                     # process learns it by its exit status, 159, and its last words
 }
 
 struct ExitStatus {

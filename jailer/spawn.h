@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/owned_fd.h"
+#include "jailer/policies/numbers.h"
 
 namespace mayfly::jailer {
 
@@ -34,6 +35,9 @@ struct SpawnOptions {
 struct ProcessEnd {
   std::optional<int> exit_code;  // of exit(), otherwise
   int signal = 0;                // the signal that ended it
+
+  // Whether it asked the kernel for what its policy does not have (violation.h).
+  [[nodiscard]] bool IsViolation() const { return exit_code == kViolationStatus; }
 };
 
 // A process that Spawn() made, held by its pidfd: no other process is ever meant by it, however

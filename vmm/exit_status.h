@@ -15,6 +15,7 @@ enum class ExitReason : uint8_t {
   kKilled,         // by the host
   kTimeout,        // by the host's clock
   kInternalError,  // KVM or the VMM could not go on
+  kViolation,      // the VMM did what it may not (seccomp), and was ended on the spot
 };
 
 struct ExitStatus {

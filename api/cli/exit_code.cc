@@ -20,6 +20,8 @@ int ExitCodeOf(const vmm::ExitStatus& status) {
       return code(ExitCode::kTimeout);
     case vmm::ExitReason::kInternalError:
       return code(ExitCode::kFailure);
+    case vmm::ExitReason::kViolation:
+      return code(ExitCode::kViolation);
   }
   return code(ExitCode::kFailure);
 }

@@ -19,6 +19,7 @@ enum class ExitCode : int {
   kTripleFault = 139,  // 128 + SIGSEGV
   kBrokenPipe = 141,   // 128 + SIGPIPE
   kTerminated = 143,   // 128 + SIGTERM
+  kViolation = 159,    // 128 + SIGSYS
 };
 
 // For `main`: what the guest's end makes of the command. A status byte is the code itself.

@@ -27,6 +27,7 @@ TEST(ExitCode, EveryReasonHasItsOwn) {
   EXPECT_EQ(CodeOf(vmm::ExitReason::kGuestPanic), 134);
   EXPECT_EQ(CodeOf(vmm::ExitReason::kTimeout), 124);
   EXPECT_EQ(CodeOf(vmm::ExitReason::kInternalError), 125);
+  EXPECT_EQ(CodeOf(vmm::ExitReason::kViolation), 159);
 }
 
 TEST(ExitCode, TheUsersMistakesAreUsage) {

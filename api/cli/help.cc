@@ -75,7 +75,7 @@ const std::string_view kRunHelp =
     "or\n"
     "SIGHUP ended it, 141 where nobody reads standard output any more; 2 for a bad command, file "
     "or\n"
-    "setting; 125 where the VMM or the host failed.\n"
+    "setting; 125 where the VMM or the host failed; 159 where the VMM broke its rules.\n"
     "\n"
     "$MAYFLY_VMM names another mayfly-vmm than the one beside this program.\n";
 

@@ -48,6 +48,7 @@ constexpr std::array kEndingSignals = {
     case vmm::ExitReason::kKilled:
     case vmm::ExitReason::kTimeout:
     case vmm::ExitReason::kInternalError:
+    case vmm::ExitReason::kViolation:
       return true;
   }
   return true;
@@ -168,11 +169,8 @@ RunOutcome RunSession::Judge(const absl::StatusOr<vmm::ExitStatus>& status) cons
   if (status.ok()) {
     return {ExitCodeOf(*status), IsWorthAWord(status->reason) ? status->detail : std::string()};
   }
-  std::string complaint(status.status().message());
-  if (absl::IsUnavailable(status.status())) {
-    complaint = absl::StrCat("the VMM went away: ", process_.DescribeDeath());
-  }
-  return {static_cast<int>(ExitCodeOf(status.status())), std::move(complaint)};
+  if (absl::IsUnavailable(status.status())) return Judge(process_.JudgeDeath());
+  return {static_cast<int>(ExitCodeOf(status.status())), std::string(status.status().message())};
 }
 
 void RunSession::AddTimeline(Timeline& timeline) {

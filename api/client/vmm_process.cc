@@ -95,12 +95,20 @@ absl::StatusOr<VmmProcess> VmmProcess::Spawn() {
   return Spawn(program.get());
 }
 
-std::string VmmProcess::DescribeDeath() const {
-  std::string text =
-      absl::StrCat(kProgramName, " (process ", process_.pid(), ") ", Describe(AwaitEnd(process_)));
+vmm::ExitStatus VmmProcess::JudgeDeath() const {
+  const absl::StatusOr<jailer::ProcessEnd> end = AwaitEnd(process_);
   const std::string words = ReadLastWords(last_words_.get());
+  if (end.ok() && end->IsViolation()) {
+    return {.reason = vmm::ExitReason::kViolation,
+            .detail = absl::StrCat("the VMM asked the kernel for what it may not have, and was "
+                                   "ended at once (",
+                                   words, "): a fault of Mayfly's, or a guest that broke out; ",
+                                   "please report it")};
+  }
+  std::string text = absl::StrCat("the VMM went away: ", kProgramName, " (process ", process_.pid(),
+                                  ") ", Describe(end));
   if (!words.empty()) absl::StrAppend(&text, "; it said: ", words);
-  return text;
+  return {.reason = vmm::ExitReason::kInternalError, .detail = std::move(text)};
 }
 
 }  // namespace mayfly::api

@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "base/owned_fd.h"
 #include "jailer/spawn.h"
+#include "vmm/exit_status.h"
 
 namespace mayfly::api {
 
@@ -27,9 +28,10 @@ class [[nodiscard]] VmmProcess final {
   // Our end of the socket pair, non-blocking. Once.
   [[nodiscard]] OwnedFd TakeSocket() { return std::move(socket_); }
   [[nodiscard]] const jailer::ChildProcess& process() const { return process_; }
-  // For when its socket was closed unexpectedly: how the process ended and what it said, as a
-  // sentence. Ends it first, should it still run.
-  [[nodiscard]] std::string DescribeDeath() const;
+  // For when its socket was closed unexpectedly: what became of its VM (kViolation or
+  // kInternalError), with the end of the process and its last words as the detail. Ends the process
+  // first, should it still run. Once.
+  [[nodiscard]] vmm::ExitStatus JudgeDeath() const;
 
  private:
   VmmProcess(jailer::ChildProcess process, OwnedFd socket, OwnedFd last_words)

@@ -9,9 +9,9 @@ namespace {
 // One list in two languages: the ends agreeing says that neither was extended alone.
 static_assert(static_cast<unsigned>(vmm::ExitReason::kStatus) ==
               static_cast<unsigned>(rpc::ExitReason::STATUS));
-static_assert(static_cast<unsigned>(vmm::ExitReason::kInternalError) ==
-              static_cast<unsigned>(rpc::ExitReason::INTERNAL_ERROR));
-constexpr auto kLastReason = static_cast<unsigned>(vmm::ExitReason::kInternalError);
+static_assert(static_cast<unsigned>(vmm::ExitReason::kViolation) ==
+              static_cast<unsigned>(rpc::ExitReason::VIOLATION));
+constexpr auto kLastReason = static_cast<unsigned>(vmm::ExitReason::kViolation);
 
 }  // namespace
 

@@ -1,11 +1,8 @@
 // mayfly-vmm: the VMM process of one VM. It opens no path: it is started with one end of a socket
 // pair, and what it needs arrives there.
 
-#include <capnp/rpc-twoparty.h>
-#include <kj/async-io.h>
-#include <malloc.h>
+#include <kj/exception.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <cstdio>
@@ -15,10 +12,12 @@
 #include <string_view>
 #include <utility>
 
-#include "api/codec/machine_spec.h"
-#include "api/server/vmm_server.h"
+#include "api/server/serve_vm.h"
+#include "api/server/thread_filters.h"
 #include "api/version.h"
 #include "base/timeline.h"
+#include "jailer/brk_heap.h"
+#include "jailer/violation.h"
 
 namespace mayfly::api {
 namespace {
@@ -61,30 +60,10 @@ void Print(FILE* stream, std::string_view text) {
   return ::getsockname(fd, &address, &size) == 0 && address.sa_family == AF_UNIX;
 }
 
-// Returns when the VM, where there is one, has ended and is nobody's any more.
-void Serve(int socket, std::shared_ptr<Timeline> timeline) {
-  kj::AsyncIoContext io = kj::setupAsyncIo();
-  auto stream =
-      io.lowLevelProvider->wrapUnixSocketFd(socket, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP);
-  auto slot = kj::refcounted<VmSlot>();
-  capnp::TwoPartyVatNetwork network(*stream, kMaxFdsPerMessage, capnp::rpc::twoparty::Side::SERVER);
-  auto rpc = capnp::makeRpcServer(
-      network, kj::heap<VmmServer>(kj::addRef(*slot), std::move(timeline), io.unixEventPort));
-  network.onDisconnect().exclusiveJoin(std::move(slot->released)).wait(io.waitScope);
-  KJ_IF_MAYBE (machine, slot->machine) {
-    // Its disks come to rest, then it is left to the kernel.
-    (*machine)->Kill("the VM's last client has gone");
-    (*machine)->WhenEnded().wait(io.waitScope);
-  }
-  // Freeing a VM can take the kernel 15 ms, and joining threads some more: the end of the process
-  // does both at once, and nobody waits for it.
-  ::_exit(kSuccess);
-}
-
 [[nodiscard]] int Main(std::span<char* const> arguments) {
   // One heap for all threads: they allocate next to nothing, and a heap each would cost every start
   // a 128 MiB mapping per vCPU, cut to size by three more calls.
-  ::mallopt(M_ARENA_MAX, 1);
+  jailer::KeepHeapOnBrk();
   auto timeline = std::make_shared<Timeline>();
   timeline->Record(TimelineStep::kVmmEntered);
   if (arguments.size() < 2) return UsageError("it needs --socket-fd");
@@ -100,8 +79,11 @@ void Serve(int socket, std::shared_ptr<Timeline> timeline) {
   const std::optional<int> socket = ParseFd(arguments[2]);
   if (!socket) return UsageError("--socket-fd needs a number");
   if (!IsUnixStream(*socket)) return UsageError("--socket-fd is not an open Unix socket");
-  Serve(*socket, std::move(timeline));
-  return kSuccess;
+  if (const absl::Status status = jailer::ReportViolations(); !status.ok()) {
+    std::fprintf(stderr, "mayfly-vmm: %s\n", std::string(status.message()).c_str());
+    return kFailure;
+  }
+  ServeVm(*socket, std::move(timeline), ThreadFilters());
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ absl::Status VmmServer::Create(MachineSpec spec, CreateContext& context) {
     return absl::FailedPreconditionError(
         "this VMM process has its VM already; start another for another VM");
   }
+  spec.machine.thread_setup = thread_setup_;
   MAYFLY_ASSIGN_OR_RETURN(kj::Own<HostedMachine> machine,
                           HostedMachine::Create(std::move(spec), timeline_, port_));
   const rpc::Vmm::CreateParams::Reader params = context.getParams();

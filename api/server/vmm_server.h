@@ -23,9 +23,13 @@ struct VmSlot final : public kj::Refcounted {
 // What a mayfly-vmm process offers first: the `Vmm` capability.
 class VmmServer final : public rpc::Vmm::Server {
  public:
-  // `port` must outlive the server.
-  VmmServer(kj::Own<VmSlot> slot, std::shared_ptr<Timeline> timeline, kj::UnixEventPort& port)
-      : slot_(kj::mv(slot)), timeline_(std::move(timeline)), port_(port) {}
+  // `port` must outlive the server. `thread_setup` may be empty.
+  VmmServer(kj::Own<VmSlot> slot, std::shared_ptr<Timeline> timeline, kj::UnixEventPort& port,
+            vmm::ThreadSetup thread_setup)
+      : slot_(kj::mv(slot)),
+        timeline_(std::move(timeline)),
+        port_(port),
+        thread_setup_(std::move(thread_setup)) {}
 
  protected:
   kj::Promise<void> create(CreateContext context) override;
@@ -36,6 +40,7 @@ class VmmServer final : public rpc::Vmm::Server {
   kj::Own<VmSlot> slot_;
   std::shared_ptr<Timeline> timeline_;
   kj::UnixEventPort& port_;
+  const vmm::ThreadSetup thread_setup_;
 };
 
 }  // namespace mayfly::api

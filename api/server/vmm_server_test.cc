@@ -35,8 +35,8 @@ class VmmServerTest : public ::testing::Test {
     auto pipe = io_.provider->newCapabilityPipe();
     client_end_ = std::move(pipe.ends[0]);
     server_end_ = std::move(pipe.ends[1]);
-    server_.emplace(
-        kj::heap<VmmServer>(kj::addRef(*slot_), std::make_shared<Timeline>(), io_.unixEventPort));
+    server_.emplace(kj::heap<VmmServer>(kj::addRef(*slot_), std::make_shared<Timeline>(),
+                                        io_.unixEventPort, nullptr));
     served_ = server_->accept(*server_end_, kMaxFdsPerMessage).eagerlyEvaluate(nullptr);
     client_.emplace(*client_end_, kMaxFdsPerMessage);
   }

@@ -1,0 +1,101 @@
+// The seccomp filters in the programs that users run.
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/cli/cli_test.h"
+
+namespace mayfly::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+// "Name:\tvalue" lines, as of /proc/PID/status.
+std::map<std::string, std::string> ReadStatus(const fs::path& path) {
+  std::map<std::string, std::string> status;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(":\t");
+    if (colon != std::string::npos) status[line.substr(0, colon)] = line.substr(colon + 2);
+  }
+  return status;
+}
+
+// The VMM that `parent` started; -1 where there is none.
+pid_t VmmOf(pid_t parent) {
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const auto status = ReadStatus(entry.path() / "status");
+    const auto name = status.find("Name");
+    const auto ppid = status.find("PPid");
+    if (name == status.end() || ppid == status.end()) continue;
+    if (name->second == "mayfly-vmm" && ppid->second == std::to_string(parent)) {
+      return std::stoi(entry.path().filename());
+    }
+  }
+  return -1;
+}
+
+class FiltersTest : public CliTest {
+ protected:
+  void SetUp() override {
+    if (kSanitized) GTEST_SKIP() << "the sanitizers' runtimes cannot live under a filter";
+    CliTest::SetUp();
+  }
+  void TearDown() override {
+    if (!kSanitized) CliTest::TearDown();
+  }
+};
+
+TEST_F(FiltersTest, EveryThreadOfAVmmHasItsFilter) {
+  const std::string disk = MakeSparseFile("disk", 1 << 20);
+  Command run = RunGuest("echo", {"--cpus", "3", "--disk", disk});
+  run.Start();
+  run.AwaitOutput("\n");  // the guest runs
+  const pid_t vmm = VmmOf(run.pid());
+  ASSERT_GT(vmm, 0);
+  std::vector<std::string> threads;  // the kernel's for KVM and io_uring among them
+  for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(vmm) + "/task")) {
+    auto status = ReadStatus(task.path() / "status");
+    EXPECT_EQ(status["Seccomp"], "2") << status["Name"];
+    EXPECT_EQ(status["Seccomp_filters"], "1") << status["Name"];
+    EXPECT_EQ(status["NoNewPrivs"], "1") << status["Name"];
+    threads.push_back(status["Name"]);
+  }
+  EXPECT_THAT(threads, IsSupersetOf({"mayfly-vmm", "io", "vcpu0", "vcpu1", "vcpu2"}));
+  run.Signal(SIGTERM);
+  (void)run.Wait();
+  fs::remove(disk);
+}
+
+TEST_F(FiltersTest, AHijackedThreadEndsTheVmAndIsNamed) {
+  for (const std::string thread : {"api", "io", "vcpu"}) {
+    // The kernel may take a moment to let go of the last one's.
+    const std::string disk = MakeSparseFile("disk-" + thread, 1 << 20);
+    Command run = RunGuest("hello", {"--disk", disk});
+    run.Environment("MAYFLY_VMM=" + (fs::current_path() / "tests/jail/hijacked_").string() +
+                    thread + "_vmm");
+    const CommandResult result = run.Run();
+    EXPECT_EQ(result.exit_code, 159) << thread;
+    EXPECT_EQ(result.out, "") << thread << ": the guest ran";
+    EXPECT_THAT(result.err, HasSubstr("seccomp: thread " + thread + ": system call openat (257)"));
+    fs::remove(disk);
+  }
+}
+
+}  // namespace
+}  // namespace mayfly::testing
