@@ -106,13 +106,19 @@ void EventLoop::Dispatch(int fd) {
   (*handler)();
 }
 
+void EventLoop::Announce() {
+  const std::scoped_lock lock(mutex_);
+  if (state_ == State::kNew) state_ = State::kAnnounced;
+}
+
 void EventLoop::Run() {
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return thread_ == std::thread::id(); });
-    if (state_ != State::kNew) return;  // stopped before it began
+    if (state_ == State::kStopped) return;  // before it began
     thread_ = std::this_thread::get_id();
-    state_ = State::kRunning;
+    // Stopped since it was announced, it still serves those who wait.
+    if (state_ != State::kStopping) state_ = State::kRunning;
   }
   std::array<epoll_event, kBatch> events{};
   while (true) {

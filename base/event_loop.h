@@ -48,11 +48,14 @@ class EventLoop final {
   // Runs `work` soon, in the order of posting. Work posted after Stop() is dropped.
   void Post(Work work);
   // Runs `work` on the loop's thread and returns when it is done. Where the caller is that thread,
-  // at once. Where the loop has not begun or has ended, on the caller's thread, which stands in for
-  // the loop's meanwhile: one at a time, and Run() waits for it. Never call it with a lock held
-  // that a handler takes.
+  // at once. Where the loop is not to begin yet or has ended, on the caller's thread, which stands
+  // in for the loop's meanwhile: one at a time, and Run() waits for it. Never call it with a lock
+  // held that a handler takes.
   void RunSync(const Work& work);
 
+  // Says that Run() is about to be called, for certain: from now on RunSync() waits for it, for
+  // callers that must not do the loop's work themselves. Once, before Run().
+  void Announce();
   // Serves until Stop(). Can be called once.
   void Run();
   // Makes Run() return once the handler at work has returned; RunSync() calls already waiting are
@@ -60,12 +63,10 @@ class EventLoop final {
   void Stop();
 
  private:
-  enum class State { kNew, kRunning, kStopping, kStopped };
+  enum class State { kNew, kAnnounced, kRunning, kStopping, kStopped };
 
-  // Whether a thread is in Run(). Under mutex_.
-  [[nodiscard]] bool Serving() const {
-    return state_ == State::kRunning || state_ == State::kStopping;
-  }
+  // Whether a thread is in Run(), or on its way there. Under mutex_.
+  [[nodiscard]] bool Serving() const { return state_ != State::kNew && state_ != State::kStopped; }
   void RunInPlace(const Work& work, std::unique_lock<std::mutex>& lock);
   void RunPosted();
   void Dispatch(int fd);

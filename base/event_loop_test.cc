@@ -182,6 +182,32 @@ TEST_F(EventLoopTest, OneAtATimeEvenWhileTheLoopBegins) {
   EXPECT_EQ(counter, 2 * kThreads * kCalls);
 }
 
+TEST_F(EventLoopTest, RunSyncWaitsForALoopThatIsAnnounced) {
+  loop_->Announce();
+  std::thread::id worked;
+  std::thread caller([&] { loop_->RunSync([&] { worked = std::this_thread::get_id(); }); });
+  // Time enough for a caller that does not wait.
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  std::thread loop([&] { loop_->Run(); });
+  caller.join();
+  EXPECT_EQ(worked, loop.get_id());
+  loop_->Stop();
+  loop.join();
+}
+
+TEST_F(EventLoopTest, StoppedSinceItWasAnnouncedItServesThoseWhoWait) {
+  loop_->Announce();
+  std::thread::id worked;
+  std::thread caller([&] { loop_->RunSync([&] { worked = std::this_thread::get_id(); }); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  loop_->Stop();
+  std::thread loop([&] { loop_->Run(); });
+  const std::thread::id loop_thread = loop.get_id();
+  caller.join();
+  loop.join();
+  EXPECT_EQ(worked, loop_thread);
+}
+
 TEST_F(EventLoopTest, StoppedBeforeItBegan) {
   loop_->Stop();
   loop_->Run();  // returns

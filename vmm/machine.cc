@@ -189,6 +189,9 @@ absl::Status Machine::Start() {
     if (ending_) return absl::FailedPreconditionError("the VM has ended before its start");
   }
   MAYFLY_RETURN_IF_ERROR(PrepareThreads());
+  // A vCPU that sets a device up before the io thread is there would have to do that one's work,
+  // for which its filter has no system calls.
+  if (virtio_) virtio_->Announce();
   for (size_t index = 0; index < vcpus_.size(); ++index) {
     threads_[index].Release([this, index] { RunVcpu(index); });
   }

@@ -59,6 +59,8 @@ class VirtioDevices final {
   // before the guest runs: see Vm::SetMemory. `vm` outlives the devices.
   [[nodiscard]] absl::Status BindTo(const Vm& vm) const;
 
+  // Says that Run() is about to be called: from now on no other thread does its work.
+  void Announce() { loop_->Announce(); }
   // Serves the devices until Stop().
   void Run() { loop_->Run(); }
   void Stop() { loop_->Stop(); }
