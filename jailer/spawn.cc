@@ -17,6 +17,7 @@
 
 #include "base/status.h"
 #include "jailer/clone_into.h"
+#include "jailer/privileges.h"
 
 namespace mayfly::jailer {
 namespace {
@@ -34,6 +35,7 @@ struct Setup {
   std::span<char* const> argv;
   std::span<FdGrant> fds;  // ascending by target
   ParentDeath parent_death;
+  Privileges privileges;
   pid_t parent;
   // What the child could not do, and why; none while `error` is 0.
   const char* failed_step = "";
@@ -94,6 +96,9 @@ void ChildProcessMain(void* argument) {
   // takes up to milliseconds to make while the host is busy.
   if (::setpgid(0, 0) != 0) Fail(setup, "beginning a process group");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) Fail(setup, "renouncing new privileges");
+  if (setup.privileges == Privileges::kRenounced) {
+    if (const char* const step = RenouncePrivileges()) Fail(setup, step);
+  }
   GrantFds(setup);
   // Handlers are gone since the clone; the mask of the caller's thread would be inherited by the
   // program.
@@ -142,6 +147,7 @@ absl::StatusOr<ChildProcess> Spawn(const SpawnOptions& options) {
               .argv = argv,
               .fds = fds,
               .parent_death = options.parent_death,
+              .privileges = options.privileges,
               .parent = ::getpid()};
 
   int pidfd = -1;

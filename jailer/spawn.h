@@ -24,11 +24,18 @@ enum class ParentDeath {
   kIgnored,
 };
 
+// Whether the new program may do what its user may.
+enum class Privileges {
+  kRenounced,  // see privileges.h
+  kKept,       // for programs that shut themselves in
+};
+
 struct SpawnOptions {
   int program = -1;                    // the program, open (O_PATH is enough)
   std::vector<std::string> arguments;  // argv, the name included
   std::vector<FdGrant> fds;            // all that it gets; targets are distinct, and small
   ParentDeath parent_death = ParentDeath::kKillsChild;
+  Privileges privileges = Privileges::kRenounced;
 };
 
 // How a process ended.

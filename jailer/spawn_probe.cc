@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +31,20 @@ std::vector<int> OpenFds() {
   return fds;
 }
 
+// The sets of capabilities, one after the other.
+void TellCapabilities() {
+  std::FILE* const status = std::fopen("/proc/self/status", "re");
+  if (status == nullptr) return;
+  ::dprintf(1, "capabilities=");
+  for (char line[256]; std::fgets(line, sizeof line, status) != nullptr;) {
+    if (std::string_view(line).starts_with("Cap")) {
+      ::dprintf(1, "%llx,", std::strtoull(line + sizeof("CapXxx:"), nullptr, 16));
+    }
+  }
+  ::dprintf(1, "\n");
+  std::fclose(status);
+}
+
 bool AnySignalBlocked() {
   sigset_t mask;
   ::sigprocmask(SIG_SETMASK, nullptr, &mask);
@@ -51,6 +67,11 @@ int main(int argc, char** argv) {
   ::dprintf(1, "group_leader=%d\n", ::getpgrp() == ::getpid());
   ::dprintf(1, "death_signal=%d\n", death_signal);
   ::dprintf(1, "blocked=%d\n", AnySignalBlocked());
+  TellCapabilities();
+  rlimit core{};
+  ::getrlimit(RLIMIT_CORE, &core);
+  ::dprintf(1, "core=%lu/%lu\n", core.rlim_cur, core.rlim_max);
+  ::dprintf(1, "umask=%03o\n", ::umask(0));
   if (order == "hang") {
     while (true) ::pause();
   }

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -79,6 +80,31 @@ TEST_F(SpawnTest, ProgramHoldsWhatItWasGivenAndNothingElse) {
   EXPECT_THAT(said, HasSubstr("no_new_privs=1\n"));
   EXPECT_THAT(said, HasSubstr("group_leader=1\n"));
   EXPECT_THAT(said, HasSubstr("death_signal=9\n"));
+  EXPECT_EQ(child->Wait()->exit_code, 0);
+}
+
+TEST_F(SpawnTest, ProgramHasNoPrivileges) {
+  const auto child = Spawn(Options({"probe"}));
+  ASSERT_TRUE(child.ok()) << child.status();
+  const std::string said = Output();
+  // Inheritable, permitted, effective; then the bounding set, which only root may empty.
+  EXPECT_THAT(said, HasSubstr("capabilities=0,0,0,"));
+  if (::geteuid() == 0) {
+    EXPECT_THAT(said, HasSubstr("capabilities=0,0,0,0,0,\n"));
+  }
+  EXPECT_THAT(said, HasSubstr("core=0/0\n"));
+  EXPECT_THAT(said, HasSubstr("umask=077\n"));
+  EXPECT_EQ(child->Wait()->exit_code, 0);
+}
+
+TEST_F(SpawnTest, PrivilegesCanBeKept) {
+  const mode_t before = ::umask(022);
+  SpawnOptions options = Options({"probe"});
+  options.privileges = Privileges::kKept;
+  const auto child = Spawn(options);
+  ::umask(before);
+  ASSERT_TRUE(child.ok()) << child.status();
+  EXPECT_THAT(Output(), HasSubstr("umask=022\n"));
   EXPECT_EQ(child->Wait()->exit_code, 0);
 }
 

@@ -118,6 +118,8 @@ absl::StatusOr<PasstProcess> PasstProcess::Start(const PasstOptions& options) {
   MAYFLY_ASSIGN_OR_RETURN(Ends words, MakePipe());
   const int words_end = words.theirs.get();
   jailer::SpawnOptions spawn;
+  // passt shuts itself in; as root it needs the rights to do so.
+  spawn.privileges = jailer::Privileges::kKept;
   spawn.program = program.get();
   spawn.arguments = std::move(arguments);
   spawn.fds = {{.source = words_end, .target = STDIN_FILENO},

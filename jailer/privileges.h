@@ -1,0 +1,14 @@
+#pragma once
+
+namespace mayfly::jailer {
+
+// Gives up, for this process and whatever it executes, what a VMM has no use for: every capability,
+// also those that a program of root's would get anew (the bounding set), core dumps, and the right
+// to leave files to others (umask).
+//
+// Returns what could not be done, with errno set; nullptr where all could. Makes system calls and
+// nothing else, so that a process that shares its memory with another (vfork) may call it.
+// Threading: for the calling thread, which is all that there is in such a process.
+[[nodiscard]] const char* RenouncePrivileges();
+
+}  // namespace mayfly::jailer
