@@ -19,6 +19,7 @@
 #include "base/owned_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jailer/landlock.h"
 
 namespace mayfly::cli {
 namespace {
@@ -127,6 +128,12 @@ TEST_F(DoctorTest, SaysWhetherIoUringMayBeUsed) {
   const OwnedFd ring(static_cast<int>(::syscall(SYS_io_uring_setup, 1, &params)));
   EXPECT_THAT(Said(), HasSubstr(ring.valid() ? "ok    io_uring may be used"
                                              : "note  io_uring cannot be used"));
+}
+
+TEST_F(DoctorTest, SaysWhetherThereIsLandlock) {
+  EXPECT_THAT(Said(), HasSubstr(jailer::LandlockAbi() != 0
+                                    ? "ok    VMMs are kept from files by landlock, too (ABI "
+                                    : "note  This kernel has no landlock"));
 }
 
 TEST_F(DoctorTest, AMissingVmmIsAFault) {

@@ -1,6 +1,10 @@
-#include "api/server/thread_filters.h"
+#include "api/server/confinement.h"
 
+#include "base/status.h"
+#include "jailer/brk_heap.h"
+#include "jailer/landlock.h"
 #include "jailer/seccomp.h"
+#include "jailer/violation.h"
 
 namespace mayfly::api {
 namespace {
@@ -24,6 +28,14 @@ constexpr bool kSanitized = false;
 }
 
 }  // namespace
+
+absl::Status ConfineProcess() {
+  jailer::KeepHeapOnBrk();
+  MAYFLY_RETURN_IF_ERROR(jailer::ReportViolations());
+  if (kSanitized) return absl::OkStatus();
+  // One layer of several, and not every kernel has it: `mayfly doctor` says so.
+  return jailer::ForsakeFiles().status();
+}
 
 vmm::ThreadSetup ThreadFilters() {
   if (kSanitized) return nullptr;

@@ -1,11 +1,18 @@
 #pragma once
 
+#include "absl/status/status.h"
 #include "vmm/machine_config.h"
 
 namespace mayfly::api {
 
-// Puts each thread of a VM under its seccomp policy (jailer/policies/). Empty where this program is
-// built with a sanitizer, whose runtime asks the kernel for anything at any time.
+// What a VMM does to itself, so that a guest which takes it over finds little. With a sanitizer,
+// whose runtime opens files and asks the kernel for anything at any time, it does less.
+
+// The process: it opens no file any more (landlock, where the kernel has it), its heap needs no
+// mmap(2), and a violation of a thread's policy will be told. Before another thread is made.
+// Errors: those of jailer/.
+[[nodiscard]] absl::Status ConfineProcess();
+// Puts each thread of a VM under its seccomp policy (jailer/policies/). Empty with a sanitizer.
 [[nodiscard]] vmm::ThreadSetup ThreadFilters();
 
 }  // namespace mayfly::api

@@ -12,12 +12,10 @@
 #include <string_view>
 #include <utility>
 
+#include "api/server/confinement.h"
 #include "api/server/serve_vm.h"
-#include "api/server/thread_filters.h"
 #include "api/version.h"
 #include "base/timeline.h"
-#include "jailer/brk_heap.h"
-#include "jailer/violation.h"
 
 namespace mayfly::api {
 namespace {
@@ -61,9 +59,6 @@ void Print(FILE* stream, std::string_view text) {
 }
 
 [[nodiscard]] int Main(std::span<char* const> arguments) {
-  // One heap for all threads: they allocate next to nothing, and a heap each would cost every start
-  // a 128 MiB mapping per vCPU, cut to size by three more calls.
-  jailer::KeepHeapOnBrk();
   auto timeline = std::make_shared<Timeline>();
   timeline->Record(TimelineStep::kVmmEntered);
   if (arguments.size() < 2) return UsageError("it needs --socket-fd");
@@ -79,7 +74,7 @@ void Print(FILE* stream, std::string_view text) {
   const std::optional<int> socket = ParseFd(arguments[2]);
   if (!socket) return UsageError("--socket-fd needs a number");
   if (!IsUnixStream(*socket)) return UsageError("--socket-fd is not an open Unix socket");
-  if (const absl::Status status = jailer::ReportViolations(); !status.ok()) {
+  if (const absl::Status status = ConfineProcess(); !status.ok()) {
     std::fprintf(stderr, "mayfly-vmm: %s\n", std::string(status.message()).c_str());
     return kFailure;
   }

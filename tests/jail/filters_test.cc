@@ -1,6 +1,7 @@
 // The seccomp filters in the programs that users run.
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -61,7 +62,8 @@ class FiltersTest : public CliTest {
   }
 };
 
-TEST_F(FiltersTest, EveryThreadOfAVmmHasItsFilter) {
+TEST_F(FiltersTest, EveryThreadOfAVmmIsConfined) {
+  constexpr char kNone[] = "0000000000000000";  // capabilities
   const std::string disk = MakeSparseFile("disk", 1 << 20);
   Command run = RunGuest("echo", {"--cpus", "3", "--disk", disk});
   run.Start();
@@ -74,6 +76,13 @@ TEST_F(FiltersTest, EveryThreadOfAVmmHasItsFilter) {
     EXPECT_EQ(status["Seccomp"], "2") << status["Name"];
     EXPECT_EQ(status["Seccomp_filters"], "1") << status["Name"];
     EXPECT_EQ(status["NoNewPrivs"], "1") << status["Name"];
+    for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"}) {
+      EXPECT_EQ(status[set], kNone) << status["Name"] << ": " << set;
+    }
+    // What an exec could bring; others than root may not empty it.
+    if (::geteuid() == 0) {
+      EXPECT_EQ(status["CapBnd"], kNone) << status["Name"];
+    }
     threads.push_back(status["Name"]);
   }
   EXPECT_THAT(threads, IsSupersetOf({"mayfly-vmm", "io", "vcpu0", "vcpu1", "vcpu2"}));

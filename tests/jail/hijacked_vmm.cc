@@ -7,19 +7,16 @@
 #include <memory>
 #include <string_view>
 
+#include "api/server/confinement.h"
 #include "api/server/serve_vm.h"
-#include "api/server/thread_filters.h"
 #include "base/timeline.h"
-#include "jailer/brk_heap.h"
-#include "jailer/violation.h"
 
 int main(int argc, char** argv) {
   using namespace mayfly;
   int socket = -1;
   const std::string_view number = argc == 3 ? argv[2] : "";
   std::from_chars(number.data(), number.data() + number.size(), socket);
-  jailer::KeepHeapOnBrk();
-  if (!jailer::ReportViolations().ok()) return 1;
+  if (!api::ConfineProcess().ok()) return 1;
   api::ServeVm(socket, std::make_shared<Timeline>(), [](vmm::ThreadRole role) {
     const absl::Status filtered = api::ThreadFilters()(role);
     if (filtered.ok() && role == vmm::ThreadRole::HIJACKED) (void)::open("/etc/passwd", O_RDONLY);
