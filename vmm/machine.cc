@@ -70,9 +70,16 @@ absl::StatusOr<Vm> CreateVm(const Kvm& kvm, const GuestMemory& memory) {
 
 // The place where each thread installs its seccomp filter, before anything of the guest's runs on
 // it.
-ParkedThread::Preparation PreparationFor(ThreadRole role, const ThreadSetup& setup) {
+ParkedThread::Preparation PreparationForIo(const ThreadSetup& setup) {
   if (!setup) return nullptr;
-  return [role, setup] { return setup(role); };
+  return [setup] { return setup(ThreadRole::kIo); };
+}
+
+ParkedThread::Preparation PreparationFor(Vcpu& vcpu, const ThreadSetup& setup) {
+  return [&vcpu, setup] {
+    vcpu.Board();
+    return setup ? setup(ThreadRole::kVcpu) : absl::OkStatus();
+  };
 }
 
 absl::Status NoDevices() {
@@ -96,11 +103,13 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(MachineConfig config,
   MAYFLY_RETURN_IF_ERROR(machine->CreateVcpus(kvm));
   // They come alive while the images are loaded. Not earlier: with a second thread in the process,
   // KVM takes 100 microseconds more to create a VM.
+  const ThreadSetup& setup = machine->config_.thread_setup;
   for (size_t index = 0; index < machine->vcpus_.size(); ++index) {
-    MAYFLY_RETURN_IF_ERROR(machine->AddThread(absl::StrCat("vcpu", index), ThreadRole::kVcpu));
+    MAYFLY_RETURN_IF_ERROR(machine->AddThread(absl::StrCat("vcpu", index),
+                                              PreparationFor(*machine->vcpus_[index], setup)));
   }
   MAYFLY_RETURN_IF_ERROR(machine->CreateDevices());
-  if (machine->virtio_) MAYFLY_RETURN_IF_ERROR(machine->AddThread("io", ThreadRole::kIo));
+  if (machine->virtio_) MAYFLY_RETURN_IF_ERROR(machine->AddThread("io", PreparationForIo(setup)));
   MAYFLY_RETURN_IF_ERROR(machine->LoadGuest());
   machine->threads_.front().Rouse();
   if (machine->virtio_) MAYFLY_RETURN_IF_ERROR(machine->virtio_->BindTo(machine->vm_));
@@ -207,10 +216,9 @@ void Machine::DropInputs() {
   config_.cpu_profile.reset();
 }
 
-absl::Status Machine::AddThread(std::string name, ThreadRole role) {
-  MAYFLY_ASSIGN_OR_RETURN(
-      ParkedThread thread,
-      ParkedThread::Start(std::move(name), PreparationFor(role, config_.thread_setup)));
+absl::Status Machine::AddThread(std::string name, ParkedThread::Preparation preparation) {
+  MAYFLY_ASSIGN_OR_RETURN(ParkedThread thread,
+                          ParkedThread::Start(std::move(name), std::move(preparation)));
   threads_.push_back(std::move(thread));
   return absl::OkStatus();
 }

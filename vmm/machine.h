@@ -78,7 +78,7 @@ class Machine final : private ExitSink {
   [[nodiscard]] absl::Status LoadGuest();
   // Closes what only Create() needed.
   void DropInputs();
-  [[nodiscard]] absl::Status AddThread(std::string name, ThreadRole role);
+  [[nodiscard]] absl::Status AddThread(std::string name, ParkedThread::Preparation preparation);
   // Waits until all threads are prepared, then prepares the caller's.
   [[nodiscard]] absl::Status PrepareThreads();
   // What vCPU `index` does with its thread.

@@ -32,8 +32,6 @@ constexpr Rule kRules[] = {
 
     {SYS_ioctl, {ARG(1, request, KVM_IRQ_LINE)}, "the serial port's interrupt, for console input"},
     {SYS_tgkill, {ARG(2, signal, kKickSignal)}, "gets the vCPUs out of the guest when the VM ends"},
-    {SYS_getpid, {}, "pthread_kill() names the process by it"},
-    {SYS_rt_sigprocmask, {}, "pthread_kill(): no handler is in its way", Answer::kFeign},
 
     {SYS_futex, {ARG(1, operation, FUTEX_WAKE)}, "lets the other threads start (std::atomic)"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAIT_PRIVATE)}, "waits for a mutex"},

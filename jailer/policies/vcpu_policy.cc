@@ -14,8 +14,6 @@
 namespace mayfly::jailer {
 namespace {
 
-// One more than the ten system calls that are aimed at: getpid is pthread_kill(3)'s.
-//
 // clang-format off
 constexpr Rule kRules[] = {
     {SYS_ioctl, {ARG(1, request, KVM_RUN), ARG64(2, argument, 0)}, "runs the guest"},
@@ -36,8 +34,7 @@ constexpr Rule kRules[] = {
     {SYS_clock_gettime, {ARG(0, clock, CLOCK_MONOTONIC)}, "the timeline, on hosts whose clock the vDSO cannot read"},
 
     {SYS_tgkill, {ARG(2, signal, kKickSignal)}, "gets the other vCPUs out of the guest at the end"},
-    {SYS_getpid, {}, "pthread_kill() names the process by it"},
-    {SYS_rt_sigprocmask, {}, "pthread_kill(), the end of the thread: no handler is in their way", Answer::kFeign},
+    {SYS_rt_sigprocmask, {}, "the end of the thread: no handler is in its way", Answer::kFeign},
     {SYS_rt_sigreturn, {}, "returns from the handler of the signal that got it out of the guest"},
 
     {SYS_brk, {}, "memory for messages"},

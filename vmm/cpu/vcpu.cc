@@ -1,5 +1,8 @@
 #include "vmm/cpu/vcpu.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstring>
 #include <utility>
@@ -30,10 +33,16 @@ absl::Status Vcpu::PrepareProcess() {
   return absl::OkStatus();
 }
 
+void Vcpu::Board() {
+  process_ = ::getpid();
+  thread_ = ::gettid();
+  self_ = ::pthread_self();
+}
+
 void Vcpu::Run() {
   {
     const std::scoped_lock lock(mutex_);
-    runner_ = ::pthread_self();
+    running_ = true;
   }
   Next next = Next::kGoOn;
   while (next == Next::kGoOn && !fd_.stop_requested()) {
@@ -45,7 +54,7 @@ void Vcpu::Run() {
     }
   }
   const std::scoped_lock lock(mutex_);
-  runner_.reset();
+  running_ = false;
 }
 
 void Vcpu::Stop() {
@@ -53,8 +62,10 @@ void Vcpu::Stop() {
   // enters.
   fd_.RequestExit();
   const std::scoped_lock lock(mutex_);
-  if (runner_ && ::pthread_equal(*runner_, ::pthread_self()) == 0) {
-    ::pthread_kill(*runner_, KickSignal());
+  // A thread that stops itself is not in the guest. Not by pthread_kill(3), which asks for the
+  // process's number each time.
+  if (running_ && ::pthread_equal(self_, ::pthread_self()) == 0) {
+    ::syscall(SYS_tgkill, process_, thread_, KickSignal());
   }
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,7 +34,11 @@ class Vcpu final {
 
   [[nodiscard]] const VcpuFd& fd() const { return fd_; }
 
-  // Runs the guest until Stop(), or until it ends for a reason that it tells the sink.
+  // The calling thread will be the one in Run(): what a signal reaches it by is asked for here,
+  // which its seccomp filter does not let it do any more.
+  void Board();
+  // Runs the guest until Stop(), or until it ends for a reason that it tells the sink. On the
+  // thread that called Board().
   void Run();
   // Makes Run() return soon, also where it is about to begin, and also out of a guest that does
   // nothing but spin. Any thread.
@@ -59,8 +63,13 @@ class Vcpu final {
   const VcpuFd fd_;
   const Surroundings surroundings_;
 
+  // Of the thread that called Board(), which nothing changes since.
+  pid_t process_ = 0;
+  pid_t thread_ = 0;
+  pthread_t self_{};
+
   std::mutex mutex_;
-  std::optional<pthread_t> runner_;  // guarded by mutex_
+  bool running_ = false;  // guarded by mutex_
 };
 
 }  // namespace mayfly::vmm
