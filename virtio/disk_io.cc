@@ -81,11 +81,11 @@ int DiskIo::Transfer(const BlockRequest& request) const {
 int DiskIo::Move(BlockOperation operation, std::span<iovec> buffers, uint64_t offset,
                  BlockDurability durability) const {
   const bool read = operation == BlockOperation::kRead;
-  const int flags = durability == BlockDurability::kStable ? RWF_DSYNC : 0;
+  const int flags = !read && durability == BlockDurability::kStable ? RWF_DSYNC : 0;
   while (!buffers.empty()) {
     const int count = static_cast<int>(buffers.size());
     const auto at = static_cast<off_t>(offset);
-    const ssize_t moved = read ? ::preadv(file_->fd(), buffers.data(), count, at)
+    const ssize_t moved = read ? ::preadv2(file_->fd(), buffers.data(), count, at, flags)
                                : ::pwritev2(file_->fd(), buffers.data(), count, at, flags);
     if (moved < 0 && errno == EINTR) continue;
     if (moved < 0) return errno;

@@ -93,6 +93,23 @@ void Scatter(std::span<const std::byte> bytes, std::span<const iovec> pieces) {
   }
 }
 
+// send(2) and recv(2) by the system calls that whole frames take: so the io thread needs no others.
+[[nodiscard]] ssize_t SendBytes(int socket, std::span<std::byte> bytes) {
+  iovec piece = {.iov_base = bytes.data(), .iov_len = bytes.size()};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+[[nodiscard]] ssize_t ReceiveBytes(int socket, std::span<std::byte> bytes) {
+  iovec piece = {.iov_base = bytes.data(), .iov_len = bytes.size()};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  return ::recvmsg(socket, &message, MSG_DONTWAIT);
+}
+
 [[nodiscard]] absl::StatusOr<OwnedFd> MakeWritability(int socket) {
   OwnedFd writability(::epoll_create1(EPOLL_CLOEXEC));
   if (!writability.valid()) return ErrnoStatus("creating an epoll instance");
@@ -200,8 +217,7 @@ NetBackend::Result PasstBackend::Send(uint16_t /*pair*/, std::span<iovec> packet
 
 int PasstBackend::Flush() {
   while (!unsent_.empty()) {
-    const ssize_t sent =
-        ::send(socket_.get(), unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = SendBytes(socket_.get(), unsent_);
     if (sent < 0) return errno;
     unsent_.erase(unsent_.begin(), unsent_.begin() + sent);
   }
@@ -237,7 +253,7 @@ int PasstBackend::ReadLength() {
   if (length_ != 0) return 0;
   if (length_read_ < kLengthSize) {
     const auto rest = std::span(length_bytes_).subspan(length_read_);
-    const ssize_t received = ::recv(socket_.get(), rest.data(), rest.size(), MSG_DONTWAIT);
+    const ssize_t received = ReceiveBytes(socket_.get(), rest);
     if (received <= 0) return WhyNothing(received);
     length_read_ += static_cast<size_t>(received);
     if (length_read_ < kLengthSize) return EAGAIN;
@@ -276,7 +292,7 @@ int PasstBackend::ReadFrame(std::span<const iovec> room) {
 
 int PasstBackend::ReadRest() {
   const auto rest = std::span(begun_).subspan(begun_read_);
-  const ssize_t received = ::recv(socket_.get(), rest.data(), rest.size(), MSG_DONTWAIT);
+  const ssize_t received = ReceiveBytes(socket_.get(), rest);
   if (received <= 0) return WhyNothing(received);
   begun_read_ += static_cast<size_t>(received);
   return begun_read_ < begun_.size() ? EAGAIN : 0;

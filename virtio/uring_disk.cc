@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -17,8 +16,6 @@ namespace {
 
 // Completions taken at once.
 constexpr size_t kBatch = 64;
-// Between two looks at completions that cannot be waited for.
-constexpr std::chrono::milliseconds kLookAgain{1};
 
 bool IsTransfer(BlockOperation operation) {
   return operation == BlockOperation::kRead || operation == BlockOperation::kWrite;
@@ -272,7 +269,9 @@ void UringDisk::Drain() {
   BlockCompletion* const outer = untold_;  // as in Commit()
   HandOver();
   while (in_flight_ != 0) {
-    if (!TakeCompletions() && uring_->Wait() != 0) std::this_thread::sleep_for(kLookAgain);
+    // Completions that cannot be waited for are looked for: that is rare, and the thread has
+    // nothing else to do.
+    if (!TakeCompletions() && uring_->Wait() != 0) std::this_thread::yield();
     HandOver();
   }
   untold_ = outer;

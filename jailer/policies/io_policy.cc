@@ -39,7 +39,7 @@ constexpr Rule kRules[] = {
     {SYS_write, {}, "signals an eventfd, sends a packet to a tap, reports a violation of this policy"},
     {SYS_ioctl, {ARG(1, request, KVM_IRQ_LINE)}, "a device's interrupt"},
 
-    {SYS_preadv, {}, "reads a disk"},
+    {SYS_preadv2, {ARG(5, flags, 0)}, "reads a disk"},
     {SYS_preadv2, {ARG(5, flags, RWF_NOWAIT)}, "reads what the host has of a disk in its cache"},
     {SYS_pwritev2, {ARG(5, flags, 0)}, "writes a disk"},
     {SYS_pwritev2, {ARG(5, flags, RWF_DSYNC)}, "writes a disk durably"},
@@ -58,9 +58,7 @@ constexpr Rule kRules[] = {
     {SYS_ioctl, {ARG(1, request, TUNSETOFFLOAD)}, "what the guest's driver takes from a tap"},
     {SYS_ioctl, {ARG(1, request, TUNSETQUEUE)}, "as many queues of a tap as the guest's driver uses"},
     {SYS_sendmsg, {ARG(2, flags, MSG_DONTWAIT | MSG_NOSIGNAL)}, "sends a packet to passt"},
-    {SYS_sendto, {ARG(3, flags, MSG_DONTWAIT | MSG_NOSIGNAL), ARG64(4, address, 0)}, "sends the rest of it"},
     {SYS_recvmsg, {ARG(2, flags, MSG_DONTWAIT)}, "receives a packet from passt"},
-    {SYS_recvfrom, {ARG(3, flags, MSG_DONTWAIT), ARG64(4, address, 0)}, "receives a part of a packet"},
 
     {SYS_fcntl, {ARG(1, command, F_OFD_SETLK)}, "unlocks a disk when the VM ends"},
     {SYS_close, {}, "closes disks and networks when the VM ends"},
@@ -71,9 +69,8 @@ constexpr Rule kRules[] = {
     {SYS_futex, {ARG(1, operation, FUTEX_WAIT_PRIVATE)}, "waits for a mutex"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME)}, "waits for the devices"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAKE_PRIVATE)}, "lets go of a mutex, wakes a waiter"},
-    {SYS_sched_yield, {}, "waits for the start a little before it sleeps"},
+    {SYS_sched_yield, {}, "waits for the start, and for what cannot be waited for"},
     {SYS_clock_gettime, {ARG(0, clock, CLOCK_MONOTONIC)}, "limits, on hosts whose clock the vDSO cannot read"},
-    {SYS_clock_nanosleep, {ARG(0, clock, CLOCK_REALTIME), ARG(1, flags, 0)}, "waits for requests otherwise"},
 
     {SYS_brk, {}, "memory for requests"},
     {SYS_rt_sigprocmask, {}, "the end of the thread: no handler is in its way", Answer::kFeign},
