@@ -10,7 +10,8 @@
 
 namespace mayfly::virtio {
 
-// An io_uring with one registered file.
+// An io_uring with one registered file, which can do nothing but read, write, flush and allocate
+// it.
 //
 // Threading: one thread at a time; the kernel finishes requests for the thread that submitted them,
 // so that is to be the same one as long as any are in flight.
