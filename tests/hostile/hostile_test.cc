@@ -19,6 +19,9 @@
 #include "base/file_io.h"
 #include "base/status.h"
 #include "gmock/gmock.h"
+#include "jailer/brk_heap.h"
+#include "jailer/seccomp.h"
+#include "jailer/violation.h"
 #include "virtio/mmio_transport.h"
 
 namespace mayfly::hostile {
@@ -112,7 +115,26 @@ void PutBehind(vmm::DiskConfig& disk, const HostileCase& attack) {
   }
 }
 
+// As in mayfly-vmm, but for the thread that starts the VM, which has other tests before it. What a
+// policy does not have ends the test.
+absl::Status Confine(vmm::ThreadRole role) {
+  switch (role) {
+    case vmm::ThreadRole::kVcpu:
+      return jailer::InstallFilter(jailer::ThreadKind::kVcpu);
+    case vmm::ThreadRole::kIo:
+      return jailer::InstallFilter(jailer::ThreadKind::kIo);
+    case vmm::ThreadRole::kControl:
+      return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+void HostileTest::SetUpTestSuite() {
+  jailer::KeepHeapOnBrk();
+  ASSERT_TRUE(jailer::ReportViolations().ok());
+}
 
 void HostileTest::SetUp() {
   if (OpenKvm().valid()) return;
@@ -130,6 +152,7 @@ void HostileTest::Launch(const HostileCase& attack, std::string command_line) {
   config.kernel = {.fd = OwnedFd(::open(kGuest, O_RDONLY | O_CLOEXEC)), .name = kGuest};
   config.command_line = std::move(command_line);
   config.cpu_profile = Profile();
+  config.thread_setup = Confine;
   config.on_event = [this](std::string event) {
     const std::scoped_lock lock(mutex_);
     events_.push_back(std::move(event));

@@ -51,6 +51,7 @@ struct HostileCase {
 // Each leaves a line of the form "hostile | theme | name | outcome | event | CPU".
 class HostileTest : public ::testing::TestWithParam<HostileCase> {
  protected:
+  static void SetUpTestSuite();
   void SetUp() override;
   void TearDown() override;
 
