@@ -123,7 +123,7 @@ void ExamineProgram(std::vector<Finding>& findings) {
   if (program.ok()) {
     findings.push_back({Weight::kGood, "mayfly-vmm is installed.", ""});
   } else {
-    findings.push_back({Weight::kFault, std::string(program.status().message()), ""});
+    findings.push_back({Weight::kFault, absl::StrCat(program.status().message()), ""});
   }
 }
 

@@ -7,15 +7,17 @@
 #include "jailer/violation.h"
 
 namespace mayfly::api {
-namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
+absl::Status ConfineProcess() {
+  jailer::KeepHeapOnBrk();
+  MAYFLY_RETURN_IF_ERROR(jailer::ReportViolations());
+  // A sanitizer's runtime opens files.
+  if (jailer::kSanitized) return absl::OkStatus();
+  // One layer of several, and not every kernel has it: `mayfly doctor` says so.
+  return jailer::ForsakeFiles().status();
+}
 
-[[nodiscard]] absl::Status FilterThread(vmm::ThreadRole role) {
+absl::Status FilterThread(vmm::ThreadRole role) {
   switch (role) {
     case vmm::ThreadRole::kVcpu:
       return jailer::InstallFilter(jailer::ThreadKind::kVcpu);
@@ -25,21 +27,6 @@ constexpr bool kSanitized = false;
       return jailer::InstallFilter(jailer::ThreadKind::kApi);
   }
   return absl::InternalError("a thread of no kind");
-}
-
-}  // namespace
-
-absl::Status ConfineProcess() {
-  jailer::KeepHeapOnBrk();
-  MAYFLY_RETURN_IF_ERROR(jailer::ReportViolations());
-  if (kSanitized) return absl::OkStatus();
-  // One layer of several, and not every kernel has it: `mayfly doctor` says so.
-  return jailer::ForsakeFiles().status();
-}
-
-vmm::ThreadSetup ThreadFilters() {
-  if (kSanitized) return nullptr;
-  return FilterThread;
 }
 
 }  // namespace mayfly::api

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -75,10 +76,11 @@ void Print(FILE* stream, std::string_view text) {
   if (!socket) return UsageError("--socket-fd needs a number");
   if (!IsUnixStream(*socket)) return UsageError("--socket-fd is not an open Unix socket");
   if (const absl::Status status = ConfineProcess(); !status.ok()) {
-    std::fprintf(stderr, "mayfly-vmm: %s\n", std::string(status.message()).c_str());
+    const std::string what(status.message());
+    std::fprintf(stderr, "mayfly-vmm: %s\n", what.c_str());
     return kFailure;
   }
-  ServeVm(*socket, std::move(timeline), ThreadFilters());
+  ServeVm(*socket, std::move(timeline), FilterThread);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jailer/seccomp.h"
 #include "tests/cli/cli_test.h"
 
 namespace mayfly::testing {
@@ -19,12 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 // "Name:\tvalue" lines, as of /proc/PID/status.
 std::map<std::string, std::string> ReadStatus(const fs::path& path) {
@@ -54,11 +49,11 @@ pid_t VmmOf(pid_t parent) {
 class FiltersTest : public CliTest {
  protected:
   void SetUp() override {
-    if (kSanitized) GTEST_SKIP() << "the sanitizers' runtimes cannot live under a filter";
+    if (jailer::kSanitized) GTEST_SKIP() << "the sanitizers' runtimes cannot live under a filter";
     CliTest::SetUp();
   }
   void TearDown() override {
-    if (!kSanitized) CliTest::TearDown();
+    if (!jailer::kSanitized) CliTest::TearDown();
   }
 };
 

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   std::from_chars(number.data(), number.data() + number.size(), socket);
   if (!api::ConfineProcess().ok()) return 1;
   api::ServeVm(socket, std::make_shared<Timeline>(), [](vmm::ThreadRole role) {
-    const absl::Status filtered = api::ThreadFilters()(role);
+    const absl::Status filtered = api::FilterThread(role);
     if (filtered.ok() && role == vmm::ThreadRole::HIJACKED) (void)::open("/etc/passwd", O_RDONLY);
     return filtered;
   });
