@@ -56,9 +56,9 @@ int LandlockAbi() {
   return std::max(version, 0);
 }
 
-absl::StatusOr<Landlock> ForsakeFiles() {
+absl::Status ForsakeFiles() {
   const int version = LandlockAbi();
-  if (version == 0) return Landlock::kMissing;
+  if (version == 0) return absl::OkStatus();
   const Abi& abi = kAbis.at(std::min(static_cast<size_t>(version), kAbis.size()) - 1);
   const OwnedFd ruleset(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &abi.attributes, abi.size, 0)));
@@ -69,7 +69,7 @@ absl::StatusOr<Landlock> ForsakeFiles() {
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
     return ErrnoStatus("enforcing a landlock ruleset");
   }
-  return Landlock::kEnforced;
+  return absl::OkStatus();
 }
 
 }  // namespace mayfly::jailer

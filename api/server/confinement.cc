@@ -14,7 +14,7 @@ absl::Status ConfineProcess() {
   // A sanitizer's runtime opens files.
   if (jailer::kSanitized) return absl::OkStatus();
   // One layer of several, and not every kernel has it: `mayfly doctor` says so.
-  return jailer::ForsakeFiles().status();
+  return jailer::ForsakeFiles();
 }
 
 absl::Status FilterThread(vmm::ThreadRole role) {
