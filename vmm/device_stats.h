@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "virtio/block_counters.h"
-#include "virtio/mac_address.h"
+#include "virtio/block/block_counters.h"
+#include "virtio/net/mac_address.h"
 
 namespace mayfly::vmm {
 

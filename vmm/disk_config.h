@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "virtio/disk_settings.h"
-#include "virtio/rate_limiter.h"
+#include "virtio/block/disk_settings.h"
+#include "virtio/rate/rate_limiter.h"
 #include "vmm/named_fd.h"
 
 namespace mayfly::vmm {

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "base/guest_memory.h"
 #include "base/timeline.h"
-#include "virtio/rate_limiter.h"
+#include "virtio/rate/rate_limiter.h"
 #include "vmm/console.h"
 #include "vmm/cpu/vcpu.h"
 #include "vmm/device_stats.h"

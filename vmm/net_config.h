@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/owned_fd.h"
-#include "virtio/ip_network.h"
-#include "virtio/mac_address.h"
-#include "virtio/net_filter_config.h"
-#include "virtio/rate_limiter.h"
+#include "virtio/net/ip_network.h"
+#include "virtio/net/mac_address.h"
+#include "virtio/net/net_filter_config.h"
+#include "virtio/rate/rate_limiter.h"
 
 namespace mayfly::vmm {
 

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <string_view>
 
-#include "virtio/net_filter.h"
-#include "virtio/net_header_check.h"
+#include "virtio/net/filter/net_filter.h"
+#include "virtio/net/filter/net_header_check.h"
 
 namespace mayfly::vmm {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "virtio/net.h"
+#include "virtio/net/net.h"
 #include "vmm/device_stats.h"
 
 namespace mayfly::vmm {

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "virtio/disk_opener.h"
-#include "virtio/overlay/base_identity.h"
-#include "virtio/overlay/overlay_upper.h"
+#include "virtio/block/disk/disk_opener.h"
+#include "virtio/block/overlay/base_identity.h"
+#include "virtio/block/overlay/overlay_upper.h"
 
 namespace mayfly::vmm {
 namespace {

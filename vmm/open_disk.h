@@ -4,8 +4,8 @@
 
 #include "absl/status/statusor.h"
 #include "base/event_loop.h"
-#include "virtio/block_backend.h"
-#include "virtio/overlay/overlay_disk.h"
+#include "virtio/block/block_backend.h"
+#include "virtio/block/overlay/overlay_disk.h"
 #include "vmm/disk_config.h"
 
 namespace mayfly::vmm {

@@ -8,9 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "virtio/null_net.h"
-#include "virtio/passt_backend.h"
-#include "virtio/tap_backend.h"
+#include "virtio/net/backends/null_net.h"
+#include "virtio/net/backends/passt_backend.h"
+#include "virtio/net/backends/tap_backend.h"
 
 namespace mayfly::vmm {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/event_loop.h"
-#include "virtio/net.h"
+#include "virtio/net/net.h"
 #include "vmm/net_config.h"
 
 namespace mayfly::vmm {

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status.h"
-#include "virtio/block_protocol.h"
+#include "virtio/protocol/block_protocol.h"
 #include "vmm/acpi/virtio_slot.h"
 #include "vmm/layout.h"
 #include "vmm/net_stats.h"

@@ -20,7 +20,7 @@
 #include "api/cli/units.h"
 #include "base/owned_fd.h"
 #include "base/status.h"
-#include "virtio/overlay/overlay_image.h"
+#include "virtio/block/overlay/overlay_image.h"
 #include "vmm/named_fd.h"
 
 namespace mayfly::cli {

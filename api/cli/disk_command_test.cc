@@ -15,8 +15,8 @@
 #include "base/owned_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "virtio/overlay/base_identity.h"
-#include "virtio/overlay/overlay_upper.h"
+#include "virtio/block/overlay/base_identity.h"
+#include "virtio/block/overlay/overlay_upper.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "virtio/rate_limiter.h"
+#include "virtio/rate/rate_limiter.h"
 #include "vmm/disk_config.h"
 
 namespace mayfly::cli {

@@ -8,10 +8,10 @@
 
 #include "absl/status/statusor.h"
 #include "api/client/passt_process.h"
-#include "virtio/ip_network.h"
-#include "virtio/mac_address.h"
-#include "virtio/net_filter_config.h"
-#include "virtio/rate_limiter.h"
+#include "virtio/net/ip_network.h"
+#include "virtio/net/mac_address.h"
+#include "virtio/net/net_filter_config.h"
+#include "virtio/rate/rate_limiter.h"
 
 namespace mayfly::cli {
 

@@ -11,7 +11,7 @@
 #include "api/cli/open_file.h"
 #include "base/owned_fd.h"
 #include "base/status.h"
-#include "virtio/tap_device.h"
+#include "virtio/net/backends/tap_device.h"
 
 namespace mayfly::cli {
 namespace {

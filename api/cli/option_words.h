@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "virtio/rate_limiter.h"
+#include "virtio/rate/rate_limiter.h"
 
 namespace mayfly::cli {
 

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "virtio/ip_network.h"
+#include "virtio/net/ip_network.h"
 
 namespace mayfly::api {
 namespace {

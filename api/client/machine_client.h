@@ -10,7 +10,7 @@
 #include "api/codec/machine_spec.h"
 #include "api/mayfly.capnp.h"
 #include "base/timeline.h"
-#include "virtio/rate_limiter.h"
+#include "virtio/rate/rate_limiter.h"
 #include "vmm/device_stats.h"
 #include "vmm/exit_status.h"
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "api/mayfly.capnp.h"
-#include "virtio/rate_limiter.h"
+#include "virtio/rate/rate_limiter.h"
 
 namespace mayfly::api {
 

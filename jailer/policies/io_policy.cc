@@ -26,7 +26,7 @@ namespace {
 // bytes. No VM uses all of them.
 //
 // io_uring_enter(2) lets the kernel do what stands in the ring, which a filter does not see: which
-// operations those may be, each ring knows by itself (virtio/uring.cc).
+// operations those may be, each ring knows by itself (virtio/block/disk/uring.cc).
 //
 // clang-format off
 constexpr Rule kRules[] = {

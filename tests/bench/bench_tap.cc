@@ -10,8 +10,8 @@
 
 #include "base/owned_fd.h"
 #include "base/status.h"
-#include "virtio/tap_device.h"
-#include "virtio/testing/own_network.h"
+#include "virtio/net/backends/tap_device.h"
+#include "virtio/net/testing/own_network.h"
 
 namespace mayfly::bench {
 namespace {

@@ -17,7 +17,7 @@
 #include "tests/bench/mayfly_subjects.h"
 #include "tests/bench/net_peer.h"
 #include "tests/bench/qemu.h"
-#include "virtio/testing/own_network.h"
+#include "virtio/net/testing/own_network.h"
 
 namespace mayfly::bench {
 namespace {

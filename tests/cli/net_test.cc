@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "tests/cli/cli_test.h"
-#include "virtio/tap_device.h"
-#include "virtio/testing/own_network.h"
+#include "virtio/net/backends/tap_device.h"
+#include "virtio/net/testing/own_network.h"
 
 namespace mayfly::testing {
 namespace {

@@ -10,7 +10,7 @@
 #include "tests/bench/guest_report.h"
 #include "tests/bench/net_peer.h"
 #include "tests/cli/cli_test.h"
-#include "virtio/testing/own_network.h"
+#include "virtio/net/testing/own_network.h"
 
 namespace mayfly::testing {
 namespace {

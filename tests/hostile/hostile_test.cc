@@ -22,7 +22,7 @@
 #include "jailer/brk_heap.h"
 #include "jailer/seccomp.h"
 #include "jailer/violation.h"
-#include "virtio/mmio_transport.h"
+#include "virtio/core/mmio_transport.h"
 
 namespace mayfly::hostile {
 namespace {

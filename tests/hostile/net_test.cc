@@ -7,7 +7,7 @@
 
 #include "tests/hostile/hostile_test.h"
 #include "tests/hostile/wire.h"
-#include "virtio/mac_address.h"
+#include "virtio/net/mac_address.h"
 
 namespace mayfly::hostile {
 namespace {

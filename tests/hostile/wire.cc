@@ -15,8 +15,8 @@
 #include <utility>
 
 #include "base/status.h"
-#include "virtio/tap_device.h"
-#include "virtio/testing/own_network.h"
+#include "virtio/net/backends/tap_device.h"
+#include "virtio/net/testing/own_network.h"
 
 namespace mayfly::hostile {
 namespace {

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "base/event_fd.h"
 #include "base/owned_fd.h"
-#include "virtio/mac_address.h"
+#include "virtio/net/mac_address.h"
 
 namespace mayfly::hostile {
 

@@ -5,8 +5,8 @@
 #include <span>
 
 #include "base/guest_memory.h"
-#include "virtio/queue.h"
-#include "virtio/ring_layout.h"
+#include "virtio/core/queue.h"
+#include "virtio/protocol/ring_layout.h"
 
 namespace mayfly::virtio {
 

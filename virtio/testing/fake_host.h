@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "virtio/device_host.h"
+#include "virtio/core/device_host.h"
 
 namespace mayfly::virtio {
 

@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "virtio/block_protocol.h"
+#include "virtio/protocol/block_protocol.h"
 #include "virtio/testing/guest_ram.h"
 
 namespace mayfly::virtio {

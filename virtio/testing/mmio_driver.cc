@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "virtio/features.h"
+#include "virtio/protocol/features.h"
 
 namespace mayfly::virtio {
 namespace {

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "base/io_handler.h"
-#include "virtio/mmio_registers.h"
-#include "virtio/queue.h"
+#include "virtio/core/queue.h"
+#include "virtio/protocol/mmio_registers.h"
 
 namespace mayfly::virtio {
 

@@ -13,7 +13,7 @@
 #include "base/event_loop.h"
 #include "base/guest_memory.h"
 #include "gtest/gtest.h"
-#include "virtio/mmio_transport.h"
+#include "virtio/core/mmio_transport.h"
 #include "virtio/testing/driver_ring.h"
 #include "virtio/testing/guest_ram.h"
 #include "virtio/testing/mmio_driver.h"

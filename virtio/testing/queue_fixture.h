@@ -6,8 +6,8 @@
 
 #include "base/guest_memory.h"
 #include "gtest/gtest.h"
-#include "virtio/features.h"
-#include "virtio/queue.h"
+#include "virtio/core/queue.h"
+#include "virtio/protocol/features.h"
 #include "virtio/testing/driver_ring.h"
 #include "virtio/testing/guest_ram.h"
 

@@ -7,9 +7,9 @@
 #include <span>
 #include <thread>
 
-#include "virtio/device.h"
-#include "virtio/device_host.h"
-#include "virtio/features.h"
+#include "virtio/core/device.h"
+#include "virtio/core/device_host.h"
+#include "virtio/protocol/features.h"
 
 namespace mayfly::virtio {
 

@@ -9,8 +9,8 @@
 
 #include "tests/hostile/guest/registers.h"
 #include "tests/hostile/guest/ring.h"
-#include "virtio/block_protocol.h"
-#include "virtio/features.h"
+#include "virtio/protocol/block_protocol.h"
+#include "virtio/protocol/features.h"
 
 namespace mayfly::hostile {
 

@@ -11,8 +11,8 @@
 
 #include "tests/hostile/guest/registers.h"
 #include "tests/hostile/guest/ring.h"
-#include "virtio/features.h"
-#include "virtio/net_protocol.h"
+#include "virtio/protocol/features.h"
+#include "virtio/protocol/net_protocol.h"
 
 namespace mayfly::hostile {
 

@@ -1,6 +1,6 @@
 #include "tests/hostile/guest/registers.h"
 
-#include "virtio/features.h"
+#include "virtio/protocol/features.h"
 
 namespace mayfly::hostile {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "images/unikernel/io.h"
-#include "virtio/mmio_registers.h"
+#include "virtio/protocol/mmio_registers.h"
 
 namespace mayfly::hostile {
 

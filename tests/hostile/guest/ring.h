@@ -6,7 +6,7 @@
 #include <span>
 
 #include "tests/hostile/guest/registers.h"
-#include "virtio/ring_layout.h"
+#include "virtio/protocol/ring_layout.h"
 
 namespace mayfly::hostile {
 
