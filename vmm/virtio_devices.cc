@@ -90,11 +90,9 @@ absl::Status VirtioDevices::AddDisk(DiskConfig config, uint16_t queues,
 
 absl::Status VirtioDevices::AddNet(NetConfig config, const Surroundings& surroundings) {
   std::string name = absl::StrCat("network device ", nets_.size(), " (", config.name, ")");
-  Net net{.transmit = config.transmit, .receive = config.receive};
-  MAYFLY_ASSIGN_OR_RETURN(auto device, OpenNet(std::move(config), *loop_));
-  net.device = device.get();
-  nets_.push_back(net);
-  return AddTransport(std::move(device), std::move(name), surroundings);
+  MAYFLY_ASSIGN_OR_RETURN(auto net, OpenNet(std::move(config), *loop_));
+  nets_.push_back(net.get());
+  return AddTransport(std::move(net), std::move(name), surroundings);
 }
 
 absl::Status VirtioDevices::AddTransport(std::unique_ptr<virtio::Device> device, std::string name,
@@ -169,10 +167,7 @@ absl::Status VirtioDevices::UpdateNet(size_t net, const std::optional<virtio::Ra
                                       const std::optional<virtio::RateLimits>& receive) {
   if (net >= nets_.size()) return NoSuchDevice("network device", net, nets_.size());
   return Change([this, net, &transmit, &receive] {
-    Net& changed = nets_[net];
-    changed.transmit = transmit.value_or(changed.transmit);
-    changed.receive = receive.value_or(changed.receive);
-    changed.device->UpdateLimits(changed.transmit, changed.receive);
+    nets_[net]->UpdateLimits(transmit, receive);
     return absl::OkStatus();
   });
 }
@@ -196,7 +191,7 @@ DeviceStats VirtioDevices::Stats() {
            .capacity = disk.device->capacity(),
            .overlay_bytes = disk.overlay != nullptr ? disk.overlay->used_bytes() : 0});
     }
-    for (const Net& net : nets_) stats.nets.push_back(StatsOf(*net.device));
+    for (const virtio::Net* net : nets_) stats.nets.push_back(StatsOf(*net));
   });
   return stats;
 }

@@ -85,11 +85,6 @@ class VirtioDevices final {
     virtio::Block* device = nullptr;
     const virtio::OverlayDisk* overlay = nullptr;  // where there is one
   };
-  struct Net {
-    virtio::Net* device = nullptr;
-    virtio::RateLimits transmit;
-    virtio::RateLimits receive;
-  };
 
   [[nodiscard]] absl::Status AddDisk(DiskConfig config, uint16_t queues,
                                      const Surroundings& surroundings);
@@ -103,7 +98,7 @@ class VirtioDevices final {
   std::vector<std::unique_ptr<virtio::MmioTransport>> transports_;  // in the order of their slots
   // The devices within transports_, and what they are made of. Of the io thread once it runs.
   std::vector<Disk> disks_;
-  std::vector<Net> nets_;
+  std::vector<virtio::Net*> nets_;
   std::atomic<bool> quiesced_ = false;  // set ahead of the io thread's last work for transports_
 };
 

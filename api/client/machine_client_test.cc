@@ -5,8 +5,10 @@
 #include <kj/async-io.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -29,6 +31,10 @@ using testing::Screen;
 
 constexpr uint64_t kSectorBytes = 512;
 constexpr uint64_t kDiskBytes = uint64_t{1} << 20;
+constexpr uint8_t kFrameBytes = 60;
+// One at once, and then none for longer than a test may take.
+constexpr virtio::RateLimits kAFrameAMinute = {.operations = {},
+                                               .bytes = {.per_second = 1, .burst = 1}};
 
 class Listener final : public rpc::EventListener::Server {
  public:
@@ -91,8 +97,9 @@ class MachineClientTest : public ::testing::Test {
   absl::Status UpdateDisk(uint32_t disk, const virtio::RateLimits& limits) {
     return machine_->UpdateDisk(disk, limits).wait(io_.waitScope);
   }
-  absl::Status UpdateNet(uint32_t net, const std::optional<virtio::RateLimits>& transmit) {
-    return machine_->UpdateNet(net, transmit, std::nullopt).wait(io_.waitScope);
+  absl::Status UpdateNet(uint32_t net, const std::optional<virtio::RateLimits>& transmit,
+                         const std::optional<virtio::RateLimits>& receive = std::nullopt) {
+    return machine_->UpdateNet(net, transmit, receive).wait(io_.waitScope);
   }
   absl::StatusOr<uint64_t> ResizeDisk(uint32_t disk) {
     return machine_->ResizeDisk(disk).wait(io_.waitScope);
@@ -123,6 +130,44 @@ TEST_F(MachineClientTest, LimitsCanBeLiftedWhileTheGuestWaits) {
   EXPECT_EQ(UpdateDisk(0, virtio::RateLimits()), absl::OkStatus());
   EXPECT_EQ(Await(), 0) << screen_;
   EXPECT_THAT(screen_, HasSubstr("disk 0: verified"));
+}
+
+TEST_F(MachineClientTest, SendingCanBeHeldBackAndLetGoWhileTheGuestSends) {
+  MachineSpec spec = GuestSpec("netbench", "cases=tx-64 ms=1000000");
+  spec.machine.nets.emplace_back();
+  Launch(std::move(spec));
+  AwaitOutput("begin tx-64");
+  EXPECT_EQ(Stats().nets.at(0).transmit.throttled, 0U);
+  EXPECT_EQ(UpdateNet(0, kAFrameAMinute), absl::OkStatus());
+  while (Stats().nets.at(0).transmit.throttled == 0) Pause();
+  const uint64_t sent = Stats().nets.at(0).transmit.packets;
+  EXPECT_EQ(UpdateNet(0, std::nullopt, virtio::RateLimits()), absl::OkStatus());
+  EXPECT_EQ(Stats().nets.at(0).transmit.packets, sent);
+  EXPECT_EQ(UpdateNet(0, virtio::RateLimits()), absl::OkStatus());
+  // More than the queue holds: the guest goes on.
+  while (Stats().nets.at(0).transmit.packets < sent + 1000) Pause();
+}
+
+TEST_F(MachineClientTest, ReceivingCanBeLetGoWhileTheGuestWaits) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const OwnedFd passt(ends[0]);
+  MachineSpec spec = GuestSpec("netbench", "cases=rx-64");
+  vmm::NetConfig& net = spec.machine.nets.emplace_back();
+  net.backend.emplace<vmm::PasstNet>().socket = OwnedFd(ends[1]);
+  net.receive = kAFrameAMinute;
+  constexpr uint64_t kFrames = 100;
+  // A frame as passt has it, behind its length: the guest wants no more of it than that it comes.
+  std::array<uint8_t, 4 + kFrameBytes> frame = {0, 0, 0, kFrameBytes};
+  for (uint64_t i = 0; i < kFrames; ++i) {
+    ASSERT_EQ(::write(passt.get(), frame.data(), frame.size()), ssize_t{sizeof frame});
+  }
+  Launch(std::move(spec));
+  while (Stats().nets.at(0).receive.throttled == 0) Pause();
+  EXPECT_EQ(UpdateNet(0, virtio::RateLimits()), absl::OkStatus());
+  EXPECT_EQ(Stats().nets.at(0).receive.packets, 1U);
+  EXPECT_EQ(UpdateNet(0, std::nullopt, virtio::RateLimits()), absl::OkStatus());
+  while (Stats().nets.at(0).receive.packets < kFrames) Pause();
 }
 
 TEST_F(MachineClientTest, CountsWhatTheGuestDid) {

@@ -295,9 +295,10 @@ absl::Status Net::UseOffloads(uint64_t offloads) {
   return absl::OkStatus();
 }
 
-void Net::UpdateLimits(const RateLimits& transmit, const RateLimits& receive) {
-  send_gate_->Update(transmit);
-  receive_gate_->Update(receive);
+void Net::UpdateLimits(const std::optional<RateLimits>& transmit,
+                       const std::optional<RateLimits>& receive) {
+  if (transmit) send_gate_->Update(*transmit);
+  if (receive) receive_gate_->Update(*receive);
 }
 
 void Net::Publish(Queue& queue) {

@@ -69,8 +69,9 @@ class Net final : public Device, private NetBackendEvents {
   void Reset() override;
   void Shutdown() override;
 
-  // New limits from now on.
-  void UpdateLimits(const RateLimits& transmit, const RateLimits& receive);
+  // New limits from now on. A direction without keeps its own.
+  void UpdateLimits(const std::optional<RateLimits>& transmit,
+                    const std::optional<RateLimits>& receive);
   [[nodiscard]] const NetCounters& counters() const { return counters_; }
   [[nodiscard]] const NetFilter& filter() const { return filter_; }
 

@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -211,7 +212,9 @@ TEST_F(NetReceiveTest, ReceivingWaits) {
   net_->OnKick(0);
   EXPECT_EQ(received(), 1);
   EXPECT_EQ(net_->counters().receive_throttled, 1U);
-  net_->UpdateLimits({}, {});
+  net_->UpdateLimits(RateLimits(), std::nullopt);
+  EXPECT_EQ(received(), 1);
+  net_->UpdateLimits(std::nullopt, RateLimits());
   EXPECT_EQ(received(), 3);
   EXPECT_FALSE(wire_->paused[0]);
 }

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -151,7 +152,9 @@ TEST_F(NetSendTest, SendingWaits) {
   net_->OnKick(1);
   EXPECT_EQ(sent(), 1);
   EXPECT_EQ(net_->counters().send_throttled, 1U);
-  net_->UpdateLimits({}, {});
+  net_->UpdateLimits(std::nullopt, RateLimits());
+  EXPECT_EQ(sent(), 1);
+  net_->UpdateLimits(RateLimits(), std::nullopt);
   EXPECT_EQ(sent(), 2);
 }
 

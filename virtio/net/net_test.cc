@@ -155,7 +155,7 @@ TEST_F(NetTest, ResetForgetsAll) {
   wire_->Poll();
   net_->Reset();
   EXPECT_EQ(wire_->events, nullptr);
-  net_->UpdateLimits({}, {});
+  net_->UpdateLimits(RateLimits(), RateLimits());
   EXPECT_EQ(sent(), 1);
   EXPECT_EQ(received(), 0);
   // And begins anew.
