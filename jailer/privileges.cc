@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -34,16 +35,53 @@ bool EmptyOwnSets() {
   return ::syscall(SYS_capset, &header, none.data()) == 0;
 }
 
+// What the C library does for all threads of a process, whose memory is not this process's alone:
+// by number.
+const char* BecomeUser(uid_t id) {
+  if (::syscall(SYS_setgroups, 0, nullptr) != 0) return "leaving all groups";
+  if (::syscall(SYS_setresgid, id, id, id) != 0) return "taking a group of its own";
+  if (::syscall(SYS_setresuid, id, id, id) != 0) return "taking a user of its own";
+  return nullptr;
+}
+
+struct Limit {
+  __rlimit_resource resource;
+  rlim_t value;
+};
+
+constexpr std::array kLimits = {
+    Limit{RLIMIT_CORE, 0},
+    // `mayfly doctor` counts what the largest VM has (kComfortableOpenFiles).
+    Limit{RLIMIT_NOFILE, 1024},
+    // No disk is larger than 16 TiB.
+    Limit{RLIMIT_FSIZE, rlim_t{16} << 40},
+    // Rings of io_uring, with kernels before 5.12; nothing is locked.
+    Limit{RLIMIT_MEMLOCK, rlim_t{8} << 20},
+};
+
+// Never more than there was.
+bool TakeLimits() {
+  return std::ranges::all_of(kLimits, [](const Limit& limit) {
+    rlimit now{};
+    if (::getrlimit(limit.resource, &now) != 0) return false;
+    now.rlim_max = std::min(now.rlim_max, limit.value);
+    now.rlim_cur = now.rlim_max;
+    return ::setrlimit(limit.resource, &now) == 0;
+  });
+}
+
 }  // namespace
 
-const char* RenouncePrivileges() {
+const char* RenouncePrivileges(std::optional<uid_t> own_id) {
   if (!EmptyBoundingSet()) return "emptying the capability bounding set";
+  if (own_id) {
+    if (const char* const step = BecomeUser(*own_id)) return step;
+  }
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
     return "emptying the ambient capability set";
   }
   if (!EmptyOwnSets()) return "giving up all capabilities";
-  const rlimit nothing{.rlim_cur = 0, .rlim_max = 0};
-  if (::setrlimit(RLIMIT_CORE, &nothing) != 0) return "forbidding core dumps";
+  if (!TakeLimits()) return "setting resource limits";
   ::umask(S_IRWXG | S_IRWXO);
   return nullptr;
 }

@@ -1,34 +1,14 @@
 #pragma once
 
-#include <sys/types.h>
-
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "base/owned_fd.h"
-#include "jailer/policies/numbers.h"
+#include "jailer/child_process.h"
+#include "jailer/child_setup.h"
+#include "jailer/jail.h"
 
 namespace mayfly::jailer {
-
-// A descriptor for the new program: `source` is ours, `target` the number it gets there.
-struct FdGrant {
-  int source = -1;
-  int target = -1;
-};
-
-// What becomes of the new program when the thread that spawned it ends.
-enum class ParentDeath {
-  kKillsChild,  // PR_SET_PDEATHSIG: SIGKILL
-  kIgnored,
-};
-
-// Whether the new program may do what its user may.
-enum class Privileges {
-  kRenounced,  // see privileges.h
-  kKept,       // for programs that shut themselves in
-};
 
 struct SpawnOptions {
   int program = -1;                    // the program, open (O_PATH is enough)
@@ -36,40 +16,11 @@ struct SpawnOptions {
   std::vector<FdGrant> fds;            // all that it gets; targets are distinct, and small
   ParentDeath parent_death = ParentDeath::kKillsChild;
   Privileges privileges = Privileges::kRenounced;
-};
-
-// How a process ended.
-struct ProcessEnd {
-  std::optional<int> exit_code;  // of exit(), otherwise
-  int signal = 0;                // the signal that ended it
-
-  // Whether it asked the kernel for what its policy does not have (violation.h).
-  [[nodiscard]] bool IsViolation() const { return exit_code == kViolationStatus; }
-};
-
-// A process that Spawn() made, held by its pidfd: no other process is ever meant by it, however
-// numbers are reused. Dropping it neither ends nor reaps the process. Movable between threads.
-class [[nodiscard]] ChildProcess final {
- public:
-  ChildProcess(pid_t pid, OwnedFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
-
-  // For messages and tests; act through the pidfd.
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  // Readable once the process has ended (pidfd_open(2)).
-  [[nodiscard]] int pidfd() const { return pidfd_.get(); }
-
-  // SIGKILL. An ended process is left alone.
-  void Kill() const;
-  // Waits for the end and reaps the process.
-  [[nodiscard]] absl::StatusOr<ProcessEnd> Wait() const;
-  // Reaps the process where it has ended; nothing while it runs.
-  [[nodiscard]] absl::StatusOr<std::optional<ProcessEnd>> TryWait() const;
-
- private:
-  [[nodiscard]] absl::StatusOr<std::optional<ProcessEnd>> WaitWith(int options) const;
-
-  pid_t pid_;
-  OwnedFd pidfd_;
+  const Jail* jail = nullptr;  // its surroundings; ours where there is none. Renounces privileges
+  // Where it is counted and limited from its first instruction on: the open directory of a cgroup
+  // of version 2, or none (-1), and open files cgroup.procs of version 1.
+  int cgroup = -1;
+  std::vector<int> cgroup_procs;
 };
 
 // Starts a program that holds exactly the descriptors given to it: no other one of ours, no

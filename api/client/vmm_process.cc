@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/client/process_end.h"
 #include "base/status.h"
+#include "jailer/sanitized.h"
 
 namespace mayfly::api {
 namespace {
@@ -72,11 +73,13 @@ absl::StatusOr<OwnedFd> VmmProcess::FindProgram() {
   return program;
 }
 
-absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program) {
+absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program, const jailer::Jail& jail) {
   MAYFLY_ASSIGN_OR_RETURN(Ends socket, MakeSocketPair());
   MAYFLY_ASSIGN_OR_RETURN(Ends words, MakePipe());
   jailer::SpawnOptions options;
   options.program = program;
+  // A sanitizer's runtime needs its libraries, and /proc.
+  if (!jailer::kSanitized) options.jail = &jail;
   options.arguments = {kProgramName, "--socket-fd", std::to_string(kSocketTarget)};
   // Our own standard output must not be there: whoever reads it would wait for the end of the VMM
   // process, which outlives the VM by the kernel's teardown. 0 and 1 are taken all the same, lest
@@ -92,7 +95,8 @@ absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program) {
 
 absl::StatusOr<VmmProcess> VmmProcess::Spawn() {
   MAYFLY_ASSIGN_OR_RETURN(const OwnedFd program, FindProgram());
-  return Spawn(program.get());
+  MAYFLY_ASSIGN_OR_RETURN(const jailer::Jail jail, jailer::Jail::ForOne());
+  return Spawn(program.get(), jail);
 }
 
 vmm::ExitStatus VmmProcess::JudgeDeath() const {

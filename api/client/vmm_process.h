@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/owned_fd.h"
+#include "jailer/jail.h"
 #include "jailer/spawn.h"
 #include "vmm/exit_status.h"
 
@@ -19,10 +20,10 @@ class [[nodiscard]] VmmProcess final {
   // The program: $MAYFLY_VMM where it is set, otherwise `mayfly-vmm` beside the running program.
   // Errors: NotFound and others, naming the path.
   [[nodiscard]] static absl::StatusOr<OwnedFd> FindProgram();
-  // Starts `program` (an open mayfly-vmm). It holds its socket and a pipe for its last words, and
-  // nothing else of ours.
-  [[nodiscard]] static absl::StatusOr<VmmProcess> Spawn(int program);
-  // Both.
+  // Starts `program` (an open mayfly-vmm) in `jail`. It holds its socket and a pipe for its last
+  // words, and nothing else of ours.
+  [[nodiscard]] static absl::StatusOr<VmmProcess> Spawn(int program, const jailer::Jail& jail);
+  // Both, in a jail of its own.
   [[nodiscard]] static absl::StatusOr<VmmProcess> Spawn();
 
   // Our end of the socket pair, non-blocking. Once.

@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "jailer/brk_heap.h"
 #include "jailer/landlock.h"
+#include "jailer/sanitized.h"
 #include "jailer/seccomp.h"
 #include "jailer/violation.h"
 

@@ -49,9 +49,10 @@ struct LaunchedVm {
 };
 
 absl::StatusOr<LaunchedVm> Launch(kj::AsyncIoContext& io, const std::string& program,
-                                  const std::string& kernel, const vmm::CpuProfile& profile) {
+                                  const std::string& kernel, const vmm::CpuProfile& profile,
+                                  const jailer::Jail& jail) {
   MAYFLY_ASSIGN_OR_RETURN(const OwnedFd executable, Open(program, O_PATH));
-  MAYFLY_ASSIGN_OR_RETURN(auto process, api::VmmProcess::Spawn(executable.get()));
+  MAYFLY_ASSIGN_OR_RETURN(auto process, api::VmmProcess::Spawn(executable.get(), jail));
   auto connection = kj::heap<api::VmmConnection>(io, process.TakeSocket());
 
   api::MachineSpec spec;
@@ -101,13 +102,14 @@ absl::StatusOr<VmmRunner> VmmRunner::Create(kj::AsyncIoContext& io, std::string 
                                             std::string kernel) {
   MAYFLY_ASSIGN_OR_RETURN(const OwnedFd kvm, Open("/dev/kvm", O_RDWR));
   MAYFLY_ASSIGN_OR_RETURN(auto profile, vmm::CpuProfile::Probe(kvm.get()));
-  return VmmRunner(io, std::move(program), std::move(kernel), std::move(profile));
+  MAYFLY_ASSIGN_OR_RETURN(auto jail, jailer::Jail::ForMany());
+  return VmmRunner(io, std::move(program), std::move(kernel), std::move(profile), std::move(jail));
 }
 
 absl::StatusOr<VmmRunner::Run> VmmRunner::RunOnce(Timeline& timeline) {
   const Nanoseconds begin = MonotonicNow();
   timeline.Record(TimelineStep::kRequested, begin);
-  MAYFLY_ASSIGN_OR_RETURN(auto vm, Launch(*io_, program_, kernel_, profile_));
+  MAYFLY_ASSIGN_OR_RETURN(auto vm, Launch(*io_, program_, kernel_, profile_, jail_));
   const absl::StatusOr<vmm::ExitStatus> end = vm.machine.WhenEnded().wait(io_->waitScope);
   const Nanoseconds ended = MonotonicNow();
   MAYFLY_RETURN_IF_ERROR(end.status());
@@ -124,7 +126,7 @@ absl::StatusOr<VmmRunner::Run> VmmRunner::RunOnce(Timeline& timeline) {
 }
 
 absl::StatusOr<uint64_t> VmmRunner::MeasurePrivateMemory() {
-  MAYFLY_ASSIGN_OR_RETURN(auto vm, Launch(*io_, program_, kernel_, profile_));
+  MAYFLY_ASSIGN_OR_RETURN(auto vm, Launch(*io_, program_, kernel_, profile_, jail_));
   vm.first_byte.wait(io_->waitScope);
   const auto memory = AnonymousKiB(vm.process->process().pid());
   vm.process->process().Kill();

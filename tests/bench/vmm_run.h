@@ -9,13 +9,14 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/timeline.h"
+#include "jailer/jail.h"
 #include "vmm/cpu_profile.h"
 
 namespace mayfly::bench {
 
 // Runs guests under mayfly-vmm by its Cap'n Proto interface, as a host service would: the program,
-// /dev/kvm's CPU profile and this client's event loop are there before, everything else belongs to
-// the run.
+// /dev/kvm's CPU profile, the jail and this client's event loop are there before, everything else
+// belongs to the run.
 class VmmRunner final {
  public:
   struct Run {
@@ -38,16 +39,18 @@ class VmmRunner final {
 
  private:
   VmmRunner(kj::AsyncIoContext& io, std::string program, std::string kernel,
-            vmm::CpuProfile profile)
+            vmm::CpuProfile profile, jailer::Jail jail)
       : io_(&io),
         program_(std::move(program)),
         kernel_(std::move(kernel)),
-        profile_(std::move(profile)) {}
+        profile_(std::move(profile)),
+        jail_(std::move(jail)) {}
 
   kj::AsyncIoContext* io_;
   std::string program_;
   std::string kernel_;
   vmm::CpuProfile profile_;
+  jailer::Jail jail_;
 };
 
 }  // namespace mayfly::bench

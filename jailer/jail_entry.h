@@ -1,0 +1,42 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace mayfly::jailer {
+
+// The namespaces whose emptiness VMs can share, since nothing can be left in them: nobody who is
+// filtered can change them.
+inline constexpr size_t kSharedNamespaces = 4;  // mount, network, ipc, uts
+
+// How a new process gets into a jail: plain data, for one that has not come as far as a program
+// yet. See Jail.
+struct JailEntry {
+  // Of clone3(2): the namespaces that are made with the process.
+  uint64_t clone_flags = 0;
+  // Open namespaces to enter, the mount namespace with its empty root among them; none (-1) where
+  // all are made with the process, and the root is still to be emptied.
+  std::array<int, kSharedNamespaces> namespaces = {-1, -1, -1, -1};
+  // Whether the process gets a user and a group that are its own alone (vm_ids.h).
+  bool has_own_ids = false;
+};
+
+// What has come of it.
+struct Entered {
+  // What could not be done, with errno set; nullptr where all could.
+  const char* failed_step = nullptr;
+  // Whether it has a session keyring of its own.
+  bool has_own_keyring = false;
+};
+
+// Takes the calling process there: namespaces, an empty root, a host name that says nothing, a
+// session keyring of its own (keyrings(7)). Users and groups remain: see RenouncePrivileges().
+// Makes system calls and nothing else, so that a process that shares its memory with another
+// (vfork) may call it.
+[[nodiscard]] Entered EnterJail(const JailEntry& jail);
+
+// Empties namespaces that were just made: the root and the host name. Returns as EnterJail().
+[[nodiscard]] const char* EmptyNamespaces();
+
+}  // namespace mayfly::jailer

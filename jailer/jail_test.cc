@@ -1,0 +1,209 @@
+#include "jailer/jail.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jailer/sanitized.h"
+#include "jailer/spawn.h"
+#include "jailer/vm_ids.h"
+
+namespace mayfly::jailer {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+// A probe in a jail, which has told what it sees.
+class Prisoner final {
+ public:
+  explicit Prisoner(const Jail& jail) {
+    const OwnedFd program(::open("jailer/jail_probe", O_PATH | O_CLOEXEC));
+    EXPECT_TRUE(program.valid()) << "the test is run from the runfiles' root";
+    std::array<int, 2> in{};
+    std::array<int, 2> out{};
+    EXPECT_EQ(::pipe2(in.data(), O_CLOEXEC), 0);
+    EXPECT_EQ(::pipe2(out.data(), O_CLOEXEC), 0);
+    const OwnedFd theirs_in(in[0]);
+    const OwnedFd theirs_out(out[1]);
+    hold_ = OwnedFd(in[1]);
+    said_ = OwnedFd(out[0]);
+    SpawnOptions options;
+    options.program = program.get();
+    options.arguments = {"jail_probe"};
+    options.fds = {{.source = theirs_in.get(), .target = 0},
+                   {.source = theirs_out.get(), .target = 1}};
+    options.jail = &jail;
+    absl::StatusOr<ChildProcess> child = Spawn(options);
+    EXPECT_TRUE(child.ok()) << child.status();
+    if (!child.ok()) return;
+    child_.emplace(*std::move(child));
+    Listen();
+  }
+  ~Prisoner() {
+    hold_.Reset();
+    if (child_) {
+      EXPECT_EQ(child_->Wait().value().exit_code, 0);
+    }
+  }
+  Prisoner(const Prisoner&) = delete;
+  Prisoner& operator=(const Prisoner&) = delete;
+
+  [[nodiscard]] const std::string& operator[](const std::string& name) { return told_[name]; }
+  [[nodiscard]] pid_t pid() const { return child_ ? child_->pid() : -1; }
+  [[nodiscard]] std::string Namespace(const std::string& kind) const {
+    return fs::read_symlink(Proc("ns/" + kind));
+  }
+  [[nodiscard]] std::string Read(const std::string& name) const {
+    std::ifstream file(Proc(name));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+ private:
+  [[nodiscard]] std::string Proc(const std::string& name) const {
+    return "/proc/" + std::to_string(pid()) + "/" + name;
+  }
+  // Until the line of a single dot.
+  void Listen() {
+    std::string text;
+    std::array<char, 512> chunk{};
+    while (!text.ends_with("\n.\n")) {
+      const ssize_t got = ::read(said_.get(), chunk.data(), chunk.size());
+      if (got <= 0) break;
+      text.append(chunk.data(), static_cast<size_t>(got));
+    }
+    for (size_t begin = 0; begin < text.size();) {
+      const size_t end = text.find('\n', begin);
+      const std::string line = text.substr(begin, end - begin);
+      if (const size_t sign = line.find('='); sign != std::string::npos) {
+        told_[line.substr(0, sign)] = line.substr(sign + 1);
+      }
+      begin = end + 1;
+    }
+  }
+
+  OwnedFd hold_;
+  OwnedFd said_;
+  std::optional<ChildProcess> child_;
+  std::map<std::string, std::string> told_;
+};
+
+enum class Made { kForOne, kForMany };
+
+class JailTest : public ::testing::TestWithParam<Made> {
+ protected:
+  void SetUp() override {
+    if (kSanitized) GTEST_SKIP() << "a sanitizer's runtime is not jailed; runs in builds without";
+    absl::StatusOr<Jail> jail = GetParam() == Made::kForOne ? Jail::ForOne() : Jail::ForMany();
+    ASSERT_TRUE(jail.ok()) << jail.status();
+    jail_.emplace(*std::move(jail));
+  }
+
+  std::optional<Jail> jail_;
+};
+
+TEST_P(JailTest, HoldsNothing) {
+  Prisoner prisoner(*jail_);
+  EXPECT_EQ(prisoner["entries"], "0");
+  EXPECT_EQ(prisoner["creating"], "EROFS");
+  const std::string mounts = prisoner.Read("mountinfo");
+  EXPECT_EQ(std::count(mounts.begin(), mounts.end(), '\n'), 1) << mounts;
+  EXPECT_THAT(mounts, HasSubstr(" / / ro,nosuid,nodev,noexec"));
+  EXPECT_EQ(prisoner["host"], "jail");
+  EXPECT_EQ(prisoner["domain"], "");
+  const std::string links = prisoner.Read("net/dev");
+  EXPECT_THAT(links, HasSubstr(" lo: "));
+  EXPECT_EQ(std::count(links.begin(), links.end(), ':'), 1) << links;
+}
+
+TEST_P(JailTest, HasOneProcess) {
+  Prisoner prisoner(*jail_);
+  EXPECT_EQ(prisoner["pid"], "1");
+  EXPECT_EQ(prisoner["parent"], "0");
+  EXPECT_EQ(prisoner["death_signal"], std::to_string(SIGKILL));
+}
+
+TEST_P(JailTest, GivesAUserToEachWhereItCan) {
+  Prisoner prisoner(*jail_);
+  if (jail_->rootless()) {
+    // Shown so where it has no number.
+    EXPECT_EQ(prisoner["uid"], "65534");
+    EXPECT_EQ(prisoner["gid"], "65534");
+    EXPECT_EQ(prisoner.Read("uid_map"), "");
+    EXPECT_EQ(prisoner.Read("gid_map"), "");
+  } else {
+    EXPECT_EQ(prisoner["uid"], std::to_string(VmId(prisoner.pid())));
+    EXPECT_EQ(prisoner["gid"], prisoner["uid"]);
+    EXPECT_EQ(prisoner["groups"], "0");
+  }
+}
+
+TEST_P(JailTest, KeepsVmsApart) {
+  Prisoner one(*jail_);
+  Prisoner other(*jail_);
+  EXPECT_NE(one["keyring"], other["keyring"]);
+  EXPECT_NE(one.Namespace("pid"), other.Namespace("pid"));
+  for (const std::string kind : {"mnt", "net", "ipc", "uts"}) {
+    EXPECT_NE(one.Namespace(kind), fs::read_symlink("/proc/self/ns/" + kind).string());
+    const bool shared = GetParam() == Made::kForMany && !jail_->rootless();
+    EXPECT_EQ(one.Namespace(kind) == other.Namespace(kind), shared) << kind;
+  }
+  if (jail_->rootless()) {
+    EXPECT_NE(one.Namespace("user"), other.Namespace("user"));
+  } else {
+    EXPECT_NE(one["uid"], other["uid"]);
+  }
+}
+
+TEST_P(JailTest, Limits) {
+  Prisoner prisoner(*jail_);
+  EXPECT_EQ(prisoner["core"], "0");
+  EXPECT_LE(std::stoul(prisoner["files"]), 1024U);
+  EXPECT_LE(std::stoul(prisoner["file_size"]), 16UL << 40);
+}
+
+TEST_P(JailTest, TellsOfAProgramThatItsUserMayNotRun) {
+  const std::string path = ::testing::TempDir() + "/private-program";
+  fs::copy_file("jailer/jail_probe", path, fs::copy_options::overwrite_existing);
+  ASSERT_EQ(::chmod(path.c_str(), S_IRWXU), 0);
+  const OwnedFd program(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  SpawnOptions options;
+  options.program = program.get();
+  options.arguments = {"private-program"};
+  options.jail = &*jail_;
+  const absl::StatusOr<ChildProcess> child = Spawn(options);
+  if (jail_->rootless()) {
+    ASSERT_TRUE(child.ok()) << child.status();
+    EXPECT_EQ(child->Wait().value().exit_code, 0);
+  } else {
+    EXPECT_THAT(child.status().message(), HasSubstr("executing the program: Permission denied"));
+  }
+  fs::remove(path);
+}
+
+// A child that changes its user while it shares our memory would take that from us.
+TEST_P(JailTest, LeavesItsStarterReadable) {
+  ASSERT_EQ(::prctl(PR_GET_DUMPABLE), 1);
+  { Prisoner prisoner(*jail_); }
+  EXPECT_EQ(::prctl(PR_GET_DUMPABLE), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(, JailTest, ::testing::Values(Made::kForOne, Made::kForMany),
+                         [](const auto& made) {
+                           return made.param == Made::kForOne ? "ForOne" : "ForMany";
+                         });
+
+}  // namespace
+}  // namespace mayfly::jailer
