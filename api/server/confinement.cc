@@ -1,5 +1,8 @@
 #include "api/server/confinement.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
+
 #include "base/status.h"
 #include "jailer/brk_heap.h"
 #include "jailer/landlock.h"
@@ -11,6 +14,12 @@ namespace mayfly::api {
 
 absl::Status ConfineProcess() {
   jailer::KeepHeapOnBrk();
+  // A file that may not grow further (RLIMIT_FSIZE) is the guest's I/O error.
+  if (::signal(SIGXFSZ, SIG_IGN) == SIG_ERR) return ErrnoStatus("ignoring SIGXFSZ");
+  // Others of the same user may not trace this process or look into its memory, nor does it leave
+  // any in a core dump (prctl(2)).
+  if (::prctl(PR_SET_DUMPABLE, 0) != 0)
+    return ErrnoStatus("forbidding others to trace this process");
   MAYFLY_RETURN_IF_ERROR(jailer::ReportViolations());
   // A sanitizer's runtime opens files.
   if (jailer::kSanitized) return absl::OkStatus();

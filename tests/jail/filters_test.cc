@@ -3,8 +3,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,8 +20,11 @@ namespace mayfly::testing {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AnyOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
+using ::testing::StartsWith;
 
 // "Name:\tvalue" lines, as of /proc/PID/status.
 std::map<std::string, std::string> ReadStatus(const fs::path& path) {
@@ -30,6 +35,11 @@ std::map<std::string, std::string> ReadStatus(const fs::path& path) {
     if (colon != std::string::npos) status[line.substr(0, colon)] = line.substr(colon + 2);
   }
   return status;
+}
+
+std::string ReadText(const fs::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 // The VMM that `parent` started; -1 where there is none.
@@ -72,16 +82,40 @@ TEST_F(FiltersTest, EveryThreadOfAVmmIsConfined) {
     EXPECT_EQ(status["Seccomp"], "2") << status["Name"];
     EXPECT_EQ(status["Seccomp_filters"], "1") << status["Name"];
     EXPECT_EQ(status["NoNewPrivs"], "1") << status["Name"];
-    for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"}) {
+    for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}) {
       EXPECT_EQ(status[set], kNone) << status["Name"] << ": " << set;
-    }
-    // What an exec could bring; others than root may not empty it.
-    if (::geteuid() == 0) {
-      EXPECT_EQ(status["CapBnd"], kNone) << status["Name"];
     }
     threads.push_back(status["Name"]);
   }
   EXPECT_THAT(threads, IsSupersetOf({"mayfly-vmm", "io", "vcpu0", "vcpu1", "vcpu2"}));
+  run.Signal(SIGTERM);
+  (void)run.Wait();
+  fs::remove(disk);
+}
+
+// From outside, since it could not tell: it has no /proc.
+TEST_F(FiltersTest, NothingOfTheHostIsInside) {
+  if (::geteuid() != 0) GTEST_SKIP() << "a VMM shows itself to none but root; runs as root";
+  const std::string disk = MakeSparseFile("disk", 1 << 20);
+  Command run = RunGuest("echo", {"--disk", disk});
+  run.Environment("SECRET=word");
+  run.Start();
+  run.AwaitOutput("\n");  // the guest runs
+  const fs::path vmm = "/proc/" + std::to_string(VmmOf(run.pid()));
+  const std::string mounts = ReadText(vmm / "mountinfo");
+  EXPECT_EQ(std::ranges::count(mounts, '\n'), 1) << mounts;
+  EXPECT_THAT(mounts, HasSubstr(" / / ro,nosuid,nodev,noexec"));
+  EXPECT_TRUE(fs::is_empty(vmm / "root"));
+  EXPECT_EQ(ReadText(vmm / "environ"), "");
+  EXPECT_THAT(ReadStatus(vmm / "status")["NSpid"], EndsWith("\t1"));
+  for (const std::string kind : {"mnt", "net", "ipc", "uts", "pid"}) {
+    EXPECT_NE(fs::read_symlink(vmm / "ns" / kind), fs::read_symlink("/proc/self/ns/" + kind));
+  }
+  for (const auto& entry : fs::directory_iterator(vmm / "fd")) {
+    const std::string file = fs::read_symlink(entry);
+    EXPECT_THAT(file,
+                AnyOf(disk, StartsWith("pipe:"), StartsWith("socket:"), StartsWith("anon_inode:")));
+  }
   run.Signal(SIGTERM);
   (void)run.Wait();
   fs::remove(disk);
