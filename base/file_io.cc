@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
+#include "base/owned_fd.h"
 #include "base/status.h"
 
 namespace mayfly {
@@ -65,6 +67,22 @@ absl::Status WriteFully(int fd, uint64_t offset, std::span<const std::byte> data
     offset += static_cast<uint64_t>(put);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadText(int directory, const std::string& path) {
+  const OwnedFd file(::openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return ErrnoStatus(absl::StrCat("opening ", path));
+  std::string text;
+  std::array<char, 4096> chunk{};
+  while (true) {
+    const ssize_t got = ::read(file.get(), chunk.data(), chunk.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrnoStatus(absl::StrCat("reading ", path));
+    if (got == 0) break;
+    text.append(chunk.data(), static_cast<size_t>(got));
+  }
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
 }
 
 absl::StatusOr<bool> TryLockFile(int fd, FileLock lock) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,6 +18,11 @@ namespace mayfly {
 
 // pwrite(2) until `data` is written.
 [[nodiscard]] absl::Status WriteFully(int fd, uint64_t offset, std::span<const std::byte> data);
+
+// All of a file of the kernel's, as those in /proc and /sys, without the newline at its end. A
+// relative path is one below `directory` (AT_FDCWD: the current one). Errors: errno's, naming the
+// path.
+[[nodiscard]] absl::StatusOr<std::string> ReadText(int directory, const std::string& path);
 
 // How much of a file a lock leaves to others: kShared lets them read it, too.
 enum class FileLock { kShared, kExclusive };

@@ -44,6 +44,18 @@ TEST(FileIo, SizeIsOfFilesOnly) {
   EXPECT_FALSE(FileSize(-1).ok());
 }
 
+TEST(FileIo, TextOfTheKernelIsReadWhole) {
+  const OwnedFd self(::open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_EQ(ReadText(self.get(), "comm").value(), std::string("file_io_test"));
+  const std::string maps = ReadText(AT_FDCWD, "/proc/self/maps").value();
+  EXPECT_GT(maps.size(), 4096U);
+  EXPECT_THAT(maps, HasSubstr("[stack]"));
+  EXPECT_EQ(ReadText(AT_FDCWD, "/nonexistent").status().message(),
+            "opening /nonexistent: No such file or directory");
+  EXPECT_EQ(ReadText(AT_FDCWD, "/proc/self").status().message(),
+            "reading /proc/self: Is a directory");
+}
+
 TEST(FileIo, LocksAreOfOpenFiles) {
   const OwnedFd first(::memfd_create("test", MFD_CLOEXEC));
   const std::string path = "/proc/self/fd/" + std::to_string(first.get());
