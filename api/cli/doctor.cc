@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "api/cli/doctor_cgroups.h"
 #include "api/cli/doctor_devices.h"
 #include "api/cli/doctor_host.h"
 #include "api/cli/doctor_kvm.h"
@@ -38,6 +39,7 @@ std::vector<Finding> Examine(const HostPaths& paths) {
   std::vector<Finding> findings;
   ExamineKvm(paths, findings);
   ExamineHost(paths, findings);
+  ExamineCgroups(paths, findings);
   ExamineDevices(paths, findings);
   return findings;
 }

@@ -2,10 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/cli/units.h"
 #include "api/client/vmm_process.h"
+#include "base/file_io.h"
 #include "base/owned_fd.h"
 #include "base/status.h"
 #include "jailer/landlock.h"
@@ -27,22 +25,17 @@ using Weight = Finding::Weight;
 // what a process has unless told otherwise.
 constexpr rlim_t kComfortableOpenFiles = 1024;
 
-[[nodiscard]] std::optional<std::string> ReadText(const HostPaths& paths, std::string_view path) {
-  const OwnedFd file(::open((paths.root + std::string(path)).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return std::nullopt;
-  std::string text;
-  std::array<char, 4096> chunk{};
-  for (ssize_t got = 0; (got = ::read(file.get(), chunk.data(), chunk.size())) > 0;) {
-    text.append(chunk.data(), static_cast<size_t>(got));
-  }
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
+[[nodiscard]] std::optional<std::string> ReadSetting(const HostPaths& paths,
+                                                     std::string_view path) {
+  absl::StatusOr<std::string> text = ReadText(AT_FDCWD, paths.root + std::string(path));
+  if (!text.ok()) return std::nullopt;
+  return *std::move(text);
 }
 
 // With the iTLB-multihit mitigation on, KVM starts a recovery thread with a process's first VM: 30
 // to 70 ms.
 void ExamineHugePageMitigation(const HostPaths& paths, std::vector<Finding>& findings) {
-  const auto setting = ReadText(paths, "/sys/module/kvm/parameters/nx_huge_pages");
+  const auto setting = ReadSetting(paths, "/sys/module/kvm/parameters/nx_huge_pages");
   if (!setting || *setting == "never" || *setting == "N") return;
   findings.push_back({Weight::kNote,
                       absl::StrCat("kvm.nx_huge_pages is ", *setting,
@@ -52,31 +45,11 @@ void ExamineHugePageMitigation(const HostPaths& paths, std::vector<Finding>& fin
                       "host with kvm.nx_huge_pages=never."});
 }
 
-// Creating a VM moves threads between cgroups, which waits for a grace period of RCU unless they
-// are told to expect it.
-void ExamineCgroups(const HostPaths& paths, std::vector<Finding>& findings) {
-  const auto mounts = ReadText(paths, "/proc/self/mountinfo");
-  if (!mounts) return;
-  const std::string_view all = *mounts;
-  for (size_t begin = 0; begin < all.size();) {
-    const size_t end = std::min(all.find('\n', begin), all.size());
-    const std::string_view line = all.substr(begin, end - begin);
-    begin = end + 1;
-    if (line.find(" - cgroup2 ") == std::string_view::npos) continue;
-    if (line.find("favordynmods") != std::string_view::npos) continue;
-    findings.push_back({Weight::kNote,
-                        "cgroup2 is mounted without favordynmods: a VM created inside a cgroup may "
-                        "take up to 27 ms more.",
-                        "mount -o remount,favordynmods /sys/fs/cgroup (Linux 6.0 or later)"});
-    return;
-  }
-}
-
 void ExamineOvercommit(const HostPaths& paths, std::vector<Finding>& findings) {
   // Guest memory is reserved by none but touched pages, which strict accounting does not know
   // (proc(5)).
   constexpr std::string_view kStrict = "2";
-  if (ReadText(paths, "/proc/sys/vm/overcommit_memory") == kStrict) {
+  if (ReadSetting(paths, "/proc/sys/vm/overcommit_memory") == kStrict) {
     findings.push_back({Weight::kNote,
                         "vm.overcommit_memory is 2: every VM counts with all of its memory, "
                         "touched or not, and large ones are refused.",
@@ -132,7 +105,6 @@ void ExamineProgram(std::vector<Finding>& findings) {
 void ExamineHost(const HostPaths& paths, std::vector<Finding>& findings) {
   ExamineProgram(findings);
   ExamineHugePageMitigation(paths, findings);
-  ExamineCgroups(paths, findings);
   ExamineOvercommit(paths, findings);
   ExamineOpenFiles(findings);
   ExamineLandlock(findings);

@@ -6,8 +6,7 @@
 
 namespace mayfly::cli {
 
-// What around KVM stops VMs or slows their start: kernel settings, cgroups, limits, missing
-// programs.
+// What around KVM stops VMs or slows their start: kernel settings, limits, missing programs.
 void ExamineHost(const HostPaths& paths, std::vector<Finding>& findings);
 
 }  // namespace mayfly::cli

@@ -171,6 +171,27 @@ TEST_F(DoctorTest, GoodSettingsAreNotSpokenOf) {
   EXPECT_THAT(Said(), Not(HasSubstr("overcommit")));
 }
 
+TEST_F(DoctorTest, SaysWhatVmsCanBeLimitedIn) {
+  Write("/proc/self/mountinfo",
+        "30 23 0:26 / /cgroups rw - cgroup2 cgroup2 rw,nsdelegate,favordynmods");
+  Write("/proc/self/cgroup", "0::/");
+  Write("/cgroups/cgroup.controllers", "cpu memory");
+  Write("/cgroups/cgroup.subtree_control", "memory");
+  Write("/cgroups/cgroup.procs", "1");
+  const std::string said = Said();
+  EXPECT_THAT(said, HasSubstr("ok    VMs can be limited in cpu, memory (" + paths_.root +
+                              "/cgroups/mayfly)."));
+  EXPECT_THAT(said, HasSubstr("note  VMs cannot be limited in io: " + paths_.root +
+                              "/cgroups has no io controller.\n      -> use a kernel"));
+}
+
+TEST_F(DoctorTest, WithoutCgroupsSaysSoOnce) {
+  Write("/proc/self/mountinfo", "23 1 0:22 / /proc rw - proc proc rw");
+  Write("/proc/self/cgroup", "");
+  EXPECT_THAT(Said(), HasSubstr("note  VMs cannot be limited in cpu, cpuset, io, memory, pids: no "
+                                "cgroups with their controllers are mounted."));
+}
+
 TEST(FormatFindings, ANoteDoesNotStopGuests) {
   const std::vector<Finding> findings = {{Finding::Weight::kGood, "Fine.", ""},
                                          {Finding::Weight::kNote, "Slow.", "Be quick."}};
