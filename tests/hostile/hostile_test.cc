@@ -65,15 +65,18 @@ std::vector<uint64_t> Written(uint64_t disk) {
   return words;
 }
 
+// Which says what it is, as the others do.
+void PutSector(const OwnedFd& fd, uint64_t disk, uint64_t sector) {
+  const std::vector<uint64_t> words(kWordsPerSector, sector | disk << kNumberShift);
+  EXPECT_TRUE(WriteFully(fd.get(), sector * kSectorBytes, std::as_bytes(std::span(words))).ok());
+}
+
 OwnedFd MakeDisk(uint64_t disk, uint64_t sectors) {
   OwnedFd fd(::memfd_create("disk", MFD_CLOEXEC));
   const std::vector<uint64_t> words = Pattern(disk);
   EXPECT_TRUE(WriteFully(fd.get(), 0, std::as_bytes(std::span(words))).ok());
   EXPECT_EQ(::ftruncate(fd.get(), static_cast<off_t>(sectors * kSectorBytes)), 0);
-  // The last one says which it is, as the others do.
-  const std::vector<uint64_t> last(kWordsPerSector, (sectors - 1) | disk << kNumberShift);
-  EXPECT_TRUE(
-      WriteFully(fd.get(), (sectors - 1) * kSectorBytes, std::as_bytes(std::span(last))).ok());
+  PutSector(fd, disk, sectors - 1);
   return fd;
 }
 
@@ -197,6 +200,16 @@ void HostileTest::AwaitOutput(std::string_view text) {
   }
 }
 
+bool HostileTest::HasSaid(std::string_view text) {
+  ReadOutput();
+  return output_.find(text) != std::string::npos || machine_->exit_status().has_value();
+}
+
+void HostileTest::LetTheGuestGoOn() {
+  const std::string_view line = "go on\n";
+  EXPECT_EQ(machine_->console().WriteInput(std::as_bytes(std::span(line))), line.size());
+}
+
 double HostileTest::Load() {
   std::this_thread::sleep_for(kSettling);
   const auto begin = std::chrono::steady_clock::now();
@@ -210,11 +223,11 @@ void HostileTest::Attack(const HostileCase& attack) {
   ASSERT_NO_FATAL_FAILURE(Launch(attack, "attack=" + attack.name));
   EXPECT_TRUE(canaries_->Surround("guest-memory")) << "guest memory went elsewhere";
   ASSERT_EQ(machine_->Start(), absl::OkStatus());
+  ASSERT_NO_FATAL_FAILURE(Meddle());
   ASSERT_NO_FATAL_FAILURE(AwaitOutput("quiet\n"));
   const double load = Load();
   EXPECT_LT(load, kMostAtRest) << "of a CPU, while the guest rests";
-  const std::string_view line = "go on\n";
-  EXPECT_EQ(machine_->console().WriteInput(std::as_bytes(std::span(line))), line.size());
+  LetTheGuestGoOn();
   ExpectGoodEnd();
   machine_.reset();
   EXPECT_TRUE(canaries_->Unharmed()) << "memory beside the guest's was written";
@@ -291,6 +304,8 @@ void HostileTest::ExpectAllListed(std::string_view theme, std::span<const Hostil
   for (const HostileCase& attack : cases) tested.push_back(attack.name);
   EXPECT_THAT(tested, ::testing::UnorderedElementsAreArray(ListedAttacks(theme)));
 }
+
+void PutLastSector(const OwnedFd& disk, uint64_t sectors) { PutSector(disk, 0, sectors - 1); }
 
 std::vector<HostileCase> On(Storage storage, std::vector<HostileCase> cases) {
   for (HostileCase& attack : cases) attack.storage = storage;

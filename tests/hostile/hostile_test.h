@@ -55,13 +55,23 @@ class HostileTest : public ::testing::TestWithParam<HostileCase> {
   void SetUp() override;
   void TearDown() override;
 
-  // More devices for the machine, behind the disks.
+  // More devices for the machine, behind the disks; or something else about these.
   virtual void Equip(vmm::MachineConfig& /*config*/) {}
+  // What the host does while the guest attacks.
+  virtual void Meddle() {}
   // What events about the attacked device begin with.
   [[nodiscard]] virtual std::string AttackedDevice() const { return "disk 0 (attacked): "; }
 
   // All of the above for the case.
   void Attack(const HostileCase& attack);
+  // For Meddle().
+  [[nodiscard]] vmm::Machine& machine() { return *machine_; }
+  [[nodiscard]] const OwnedFd& attacked_disk() const { return disks_.front(); }
+  // Whether the guest has printed it, or cannot any more.
+  [[nodiscard]] bool HasSaid(std::string_view text);
+  void AwaitOutput(std::string_view text);
+  void LetTheGuestGoOn();
+
   // What the guest lists as its attacks of `theme`, in its order.
   [[nodiscard]] std::vector<std::string> ListedAttacks(std::string_view theme);
   // That the guest's attacks of `theme` are these cases: none without a test.
@@ -69,7 +79,6 @@ class HostileTest : public ::testing::TestWithParam<HostileCase> {
 
  private:
   void Launch(const HostileCase& attack, std::string command_line);
-  void AwaitOutput(std::string_view text);
   void ReadOutput();
   // CPU time over time that went by, while the guest rests.
   [[nodiscard]] static double Load();
@@ -87,6 +96,9 @@ class HostileTest : public ::testing::TestWithParam<HostileCase> {
   std::string output_;
   std::unique_ptr<vmm::Machine> machine_;
 };
+
+// Writes the last of the `sectors` of the attacked disk as the guest expects it to be.
+void PutLastSector(const OwnedFd& disk, uint64_t sectors);
 
 // The cases, with something else behind the attacked disk.
 [[nodiscard]] std::vector<HostileCase> On(Storage storage, std::vector<HostileCase> cases);

@@ -30,6 +30,8 @@ struct Attack {
 [[nodiscard]] std::span<const Attack> RingAttacks();
 [[nodiscard]] std::span<const Attack> BufferAttacks();
 [[nodiscard]] std::span<const Attack> BlockAttacks();
+[[nodiscard]] std::span<const Attack> ResizeAttacks();
+[[nodiscard]] std::span<const Attack> CapAttacks();
 [[nodiscard]] std::span<const Attack> RegisterAttacks();
 [[nodiscard]] std::span<const Attack> QueueAttacks();
 [[nodiscard]] std::span<const Attack> RaceAttacks();

@@ -31,10 +31,12 @@ struct Theme {
   std::span<const Attack> attacks;
 };
 
-std::array<Theme, 11> Themes() {
+std::array<Theme, 13> Themes() {
   return {{{"ring", RingAttacks()},
            {"buffer", BufferAttacks()},
            {"block", BlockAttacks()},
+           {"resize", ResizeAttacks()},
+           {"cap", CapAttacks()},
            {"register", RegisterAttacks()},
            {"queue", QueueAttacks()},
            {"race", RaceAttacks()},

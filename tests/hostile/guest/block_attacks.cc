@@ -9,17 +9,9 @@
 namespace mayfly::hostile {
 namespace {
 
-constexpr uint64_t kSecond = 1;  // a sector that exists
-// Types of later devices and of none.
-constexpr uint32_t kDiscard = 11;
-constexpr uint32_t kWriteZeroes = 13;
+using virtio::BlockSegment;
 
-// A segment of DISCARD and WRITE_ZEROES (5.2.6).
-struct Segment {
-  uint64_t sector;
-  uint32_t sectors;
-  uint32_t flags;
-};
+constexpr uint64_t kSecond = 1;  // a sector that exists
 
 // One request as the driver would make it, with `bytes` of data; the answer must be `status`.
 void Request(Disk& disk, uint32_t type, uint64_t sector, uint32_t bytes, BlockStatus status) {
@@ -170,30 +162,29 @@ void FlushWithEverything(Stage& stage) {
 }
 
 // Segments of DISCARD and WRITE_ZEROES: each must be refused, and nothing of the disk be lost.
-void Segments(Stage& stage, uint32_t type) {
+void Segments(Stage& stage, BlockRequestType type) {
   Disk& disk = stage.victim;
   constexpr uint64_t kAll = ~uint64_t{0};
   constexpr uint32_t kMost = ~uint32_t{0};
   const uint64_t end = disk.sectors();
   const std::array segments = {
-      Segment{end, 1, 0},
-      Segment{end - 1, 2, 0},
-      Segment{kAll, 1, 0},
-      Segment{0, kMost, 0},
-      Segment{kAll, kMost, 0},
-      Segment{kSecond, kMost, 1},
-      Segment{uint64_t{1} << 55, 8, 0},
-      Segment{0, 8, 0xffff'fffe},
+      BlockSegment{end, 1, 0},
+      BlockSegment{end - 1, 2, 0},
+      BlockSegment{kAll, 1, 0},
+      BlockSegment{0, kMost, 0},
+      BlockSegment{kAll, kMost, 0},
+      BlockSegment{kSecond, kMost, 1},
+      BlockSegment{uint64_t{1} << 55, 8, 0},
+      BlockSegment{0, 8, 0xffff'fffe},
   };
-  for (const Segment& segment : segments) {
-    std::memcpy(disk.request().data.data(), &segment, sizeof segment);
-    const std::optional<uint8_t> answer = disk.Do(BlockRequestType{type}, 0, sizeof segment);
+  for (const BlockSegment& segment : segments) {
+    const std::optional<uint8_t> answer = disk.Do(type, segment);
     Expect(answer && *answer != 0, "a segment that cannot be is refused");
   }
   // No segment at all is no request; nor is a part of one; and there are only so many.
   for (const uint32_t bytes : {1U, 15U, 17U, uint32_t{Disk::kDataBytes}}) {
     std::memset(disk.request().data.data(), 0xff, Disk::kDataBytes);
-    const std::optional<uint8_t> answer = disk.Do(BlockRequestType{type}, 0, bytes);
+    const std::optional<uint8_t> answer = disk.Do(type, 0, bytes);
     Expect(answer && *answer != 0, "segments that cannot be are refused");
   }
   SetOutcome("refused");
@@ -202,19 +193,18 @@ void Segments(Stage& stage, uint32_t type) {
 
 void DiscardOfAllKinds(Stage& stage) {
   Expect(stage.victim.Begin(~uint64_t{0}), "the device takes all that it offers");
-  Segments(stage, kDiscard);
+  Segments(stage, BlockRequestType::kDiscard);
 }
 void WriteZeroesOfAllKinds(Stage& stage) {
   Expect(stage.victim.Begin(~uint64_t{0}), "the device takes all that it offers");
-  Segments(stage, kWriteZeroes);
+  Segments(stage, BlockRequestType::kWriteZeroes);
 }
 // Without having been agreed on. Whatever the device makes of it, the disk stays as it is.
 void DiscardNotNegotiated(Stage& stage) {
   Disk& disk = stage.victim;
-  const Segment segment = {kSecond, 8, 0};
-  for (const uint32_t type : {kDiscard, kWriteZeroes}) {
-    std::memcpy(disk.request().data.data(), &segment, sizeof segment);
-    const std::optional<uint8_t> answer = disk.Do(BlockRequestType{type}, 0, sizeof segment);
+  const BlockSegment segment = {kSecond, 8, 0};
+  for (const BlockRequestType type : {BlockRequestType::kDiscard, BlockRequestType::kWriteZeroes}) {
+    const std::optional<uint8_t> answer = disk.Do(type, segment);
     Expect(answer == static_cast<uint8_t>(BlockStatus::kUnsupported),
            "what was not negotiated is not done");
   }
@@ -233,10 +223,10 @@ void WriteToReadOnly(Stage& stage) {
     std::memset(disk.request().data.data(), 0xff, kSectorBytes);
     const std::optional<uint8_t> answer = disk.Do(BlockRequestType::kOut, kSecond, kSectorBytes);
     Expect(answer == static_cast<uint8_t>(BlockStatus::kIoError), "a write is refused");
-    for (const uint32_t type : {kDiscard, kWriteZeroes}) {
-      const Segment segment = {kSecond, 8, 0};
-      std::memcpy(disk.request().data.data(), &segment, sizeof segment);
-      const std::optional<uint8_t> other = disk.Do(BlockRequestType{type}, 0, sizeof segment);
+    for (const BlockRequestType type :
+         {BlockRequestType::kDiscard, BlockRequestType::kWriteZeroes}) {
+      const BlockSegment segment = {kSecond, 8, 0};
+      const std::optional<uint8_t> other = disk.Do(type, segment);
       Expect(other && *other != 0, "so is every other change");
     }
   }

@@ -79,6 +79,11 @@ std::optional<uint8_t> Disk::Do(BlockRequestType type, uint64_t sector, uint32_t
   return std::atomic_ref(request_->status).load(std::memory_order_acquire);
 }
 
+std::optional<uint8_t> Disk::Do(BlockRequestType type, const virtio::BlockSegment& segment) {
+  std::memcpy(request_->data.data(), &segment, sizeof segment);
+  return Do(type, 0, sizeof segment);
+}
+
 bool Disk::AwaitUsed(uint16_t count) {
   const bool came =
       Await([&] { return static_cast<uint16_t>(ring_.used_index() - seen_used_) >= count; });

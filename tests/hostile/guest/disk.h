@@ -58,6 +58,9 @@ class Disk final {
   void Describe(uint16_t first, BlockRequestType type, uint64_t sector, uint32_t bytes);
   // One request, as a driver should; its status, nothing where the device does not answer.
   [[nodiscard]] std::optional<uint8_t> Do(BlockRequestType type, uint64_t sector, uint32_t bytes);
+  // The same of a discard or of zeroes, with one segment.
+  [[nodiscard]] std::optional<uint8_t> Do(BlockRequestType type,
+                                          const virtio::BlockSegment& segment);
   // Until the device has returned `count` chains more than at the last call or Begin().
   [[nodiscard]] bool AwaitUsed(uint16_t count);
   [[nodiscard]] bool AwaitNeedsReset() const;
