@@ -7,7 +7,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <span>
@@ -167,17 +166,13 @@ absl::Status CpuProfileCache::Store(int kvm, const vmm::CpuProfile& profile) con
   // ~/.cache may be missing, too. open() tells when this was in vain.
   ::mkdir(directory_.substr(0, directory_.rfind('/')).c_str(), kPrivateDirectory);
   ::mkdir(directory_.c_str(), kPrivateDirectory);
-  // Of its own name until it is whole: a reader, or another writer, never sees a part.
-  const std::string draft = absl::StrCat(path(), ".", ::getpid());
-  const OwnedFd file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kPrivateFile));
-  if (!file.valid()) return ErrnoStatus(absl::StrCat("creating ", draft));
-  absl::Status status = WriteFully(file.get(), 0, std::as_bytes(std::span(&header, 1)));
-  status.Update(WriteFully(file.get(), sizeof(header), entries));
-  if (status.ok() && ::rename(draft.c_str(), path().c_str()) != 0) {
-    status = ErrnoStatus(absl::StrCat("renaming ", draft));
-  }
-  if (!status.ok()) ::unlink(draft.c_str());
-  return status;
+  // Under its name from the beginning, so that a writer who is killed leaves nothing else: a part
+  // is no answer, which its length and the checksum tell. What is there goes first, whosever it is.
+  ::unlink(path().c_str());
+  const OwnedFd file(::open(path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kPrivateFile));
+  if (!file.valid()) return ErrnoStatus(absl::StrCat("creating ", path()));
+  MAYFLY_RETURN_IF_ERROR(WriteFully(file.get(), 0, std::as_bytes(std::span(&header, 1))));
+  return WriteFully(file.get(), sizeof(header), entries);
 }
 
 }  // namespace mayfly::api

@@ -13,7 +13,7 @@ namespace mayfly::api {
 // takes about a millisecond where the host is itself virtual, reading the file some microseconds.
 //
 // The file answers for one boot and one /dev/kvm only, is checked when read, and is never needed:
-// whatever is wrong with it, KVM is asked, and the file replaced as a whole. Threading: none of its
+// whatever is wrong with it, KVM is asked, and the file replaced. Threading: none of its
 // own; processes may share a directory.
 class CpuProfileCache final {
  public:

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -67,7 +69,7 @@ TEST_F(CpuProfileCacheTest, KeepsWhatItWasGiven) {
   EXPECT_EQ(loaded->supported[2].eax, 48U);
 }
 
-TEST_F(CpuProfileCacheTest, IsPrivateAndLeavesNoDrafts) {
+TEST_F(CpuProfileCacheTest, IsPrivateAndOneFile) {
   ASSERT_TRUE(Cache().Store(kvm_.get(), profile_).ok());
   ASSERT_TRUE(Cache().Store(kvm_.get(), profile_).ok());
   struct stat info {};
@@ -106,6 +108,24 @@ TEST_F(CpuProfileCacheTest, AnyOtherLengthIsNoticed) {
   EXPECT_FALSE(Cache().Load(kvm_.get()).has_value());
   Overwrite(good + std::string(100'000, '\0'));
   EXPECT_FALSE(Cache().Load(kvm_.get()).has_value());
+}
+
+TEST_F(CpuProfileCacheTest, AWriterWhoIsKilledLeavesNothingInTheWay) {
+  const pid_t writer = ::fork();
+  if (writer == 0) {
+    const rlimit small{.rlim_cur = 100, .rlim_max = 100};  // SIGXFSZ in the middle of the file
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    (void)Cache().Store(kvm_.get(), profile_);
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(writer, &status, 0), writer);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "it was not killed";
+  EXPECT_FALSE(Cache().Load(kvm_.get()).has_value());
+  ASSERT_TRUE(Cache().Store(kvm_.get(), profile_).ok());
+  EXPECT_TRUE(Cache().Load(kvm_.get()).has_value());
+  const fs::directory_iterator files(directory_ + "/mayfly");
+  EXPECT_EQ(std::distance(begin(files), end(files)), 1);
 }
 
 TEST_F(CpuProfileCacheTest, AFileThatOthersMayWriteIsNotTrusted) {
