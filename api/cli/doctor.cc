@@ -6,6 +6,7 @@
 #include "api/cli/doctor_cgroups.h"
 #include "api/cli/doctor_devices.h"
 #include "api/cli/doctor_host.h"
+#include "api/cli/doctor_jail.h"
 #include "api/cli/doctor_kvm.h"
 #include "api/cli/exit_code.h"
 #include "api/cli/help.h"
@@ -39,6 +40,7 @@ std::vector<Finding> Examine(const HostPaths& paths) {
   std::vector<Finding> findings;
   ExamineKvm(paths, findings);
   ExamineHost(paths, findings);
+  ExamineJail(findings);
   ExamineCgroups(paths, findings);
   ExamineDevices(paths, findings);
   return findings;

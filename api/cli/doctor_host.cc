@@ -13,7 +13,6 @@
 #include "base/file_io.h"
 #include "base/owned_fd.h"
 #include "base/status.h"
-#include "jailer/landlock.h"
 
 namespace mayfly::cli {
 namespace {
@@ -78,19 +77,6 @@ void ExamineOpenFiles(std::vector<Finding>& findings) {
                       absl::StrCat("ulimit -n ", kComfortableOpenFiles)});
 }
 
-void ExamineLandlock(std::vector<Finding>& findings) {
-  if (const int abi = jailer::LandlockAbi(); abi != 0) {
-    findings.push_back({Weight::kGood,
-                        absl::StrCat("VMMs are kept from files by landlock, too (ABI ", abi, ")."),
-                        ""});
-    return;
-  }
-  findings.push_back({Weight::kNote,
-                      "This kernel has no landlock, which keeps a VMM that a guest has taken over "
-                      "from files: seccomp alone does.",
-                      "Use Linux 5.13 or later, with landlock in its boot parameter lsm="});
-}
-
 void ExamineProgram(std::vector<Finding>& findings) {
   const absl::StatusOr<OwnedFd> program = api::VmmProcess::FindProgram();
   if (program.ok()) {
@@ -107,7 +93,6 @@ void ExamineHost(const HostPaths& paths, std::vector<Finding>& findings) {
   ExamineHugePageMitigation(paths, findings);
   ExamineOvercommit(paths, findings);
   ExamineOpenFiles(findings);
-  ExamineLandlock(findings);
 }
 
 }  // namespace mayfly::cli

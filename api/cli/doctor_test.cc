@@ -20,6 +20,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jailer/landlock.h"
+#include "jailer/sanitized.h"
 
 namespace mayfly::cli {
 namespace {
@@ -141,6 +142,16 @@ TEST_F(DoctorTest, AMissingVmmIsAFault) {
   EXPECT_THAT(Said(), HasSubstr("FAULT opening the VMM program /nonexistent/mayfly-vmm"));
   ASSERT_EQ(::setenv("MAYFLY_VMM", "/bin/true", 1), 0);
   EXPECT_THAT(Said(), HasSubstr("ok    mayfly-vmm is installed"));
+  ::unsetenv("MAYFLY_VMM");
+}
+
+TEST_F(DoctorTest, TriesTheJail) {
+  if (jailer::kSanitized) GTEST_SKIP() << "a sanitizer's runtime is not jailed";
+  ASSERT_EQ(::setenv("MAYFLY_VMM", "jailer/jail_probe", 1), 0);
+  EXPECT_THAT(Said(), HasSubstr("ok    VMs are jailed, "));
+  // It needs a loader, and there is none.
+  ASSERT_EQ(::setenv("MAYFLY_VMM", "/bin/true", 1), 0);
+  EXPECT_THAT(Said(), HasSubstr("FAULT VMs cannot be jailed: executing the program: No such file"));
   ::unsetenv("MAYFLY_VMM");
 }
 

@@ -1,0 +1,80 @@
+#include "api/cli/doctor_jail.h"
+
+#include <unistd.h>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "api/client/process_end.h"
+#include "api/client/vmm_process.h"
+#include "base/owned_fd.h"
+#include "jailer/jail.h"
+#include "jailer/landlock.h"
+#include "jailer/sanitized.h"
+#include "jailer/spawn.h"
+
+namespace mayfly::cli {
+namespace {
+
+using Weight = Finding::Weight;
+
+void ExamineLandlock(std::vector<Finding>& findings) {
+  if (const int abi = jailer::LandlockAbi(); abi != 0) {
+    findings.push_back({Weight::kGood,
+                        absl::StrCat("VMMs are kept from files by landlock, too (ABI ", abi, ")."),
+                        ""});
+    return;
+  }
+  findings.push_back({Weight::kNote,
+                      "This kernel has no landlock, the second of the layers that keep a VMM from "
+                      "files.",
+                      "Use Linux 5.13 or later, with landlock in its boot parameter lsm="});
+}
+
+// A mayfly-vmm that does nothing, jailed as those with a VM are.
+[[nodiscard]] absl::Status TryJail(const jailer::Jail& jail, int program) {
+  jailer::SpawnOptions options;
+  options.program = program;
+  options.arguments = {"mayfly-vmm", "--help"};
+  options.jail = &jail;
+  const absl::StatusOr<jailer::ChildProcess> child = jailer::Spawn(options);
+  if (!child.ok()) return child.status();
+  const auto end = api::AwaitEnd(*child);
+  if (end.ok() && end->exit_code == 0) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("mayfly-vmm ", api::Describe(end), " in its jail"));
+}
+
+}  // namespace
+
+void ExamineJail(std::vector<Finding>& findings) {
+  ExamineLandlock(findings);
+  const absl::StatusOr<OwnedFd> program = api::VmmProcess::FindProgram();
+  if (jailer::kSanitized || !program.ok()) return;  // which is a finding of its own
+  const absl::StatusOr<jailer::Jail> jail = jailer::Jail::ForOne();
+  const absl::Status tried = jail.ok() ? TryJail(*jail, program->get()) : jail.status();
+  if (!tried.ok()) {
+    findings.push_back(
+        {Weight::kFault, absl::StrCat("VMs cannot be jailed: ", tried.message(), "."),
+         jail.ok() && jail->rootless()
+             ? "Allow user namespaces: user.max_user_namespaces above 0, and where the kernel has "
+               "them, kernel.unprivileged_userns_clone=1 and "
+               "kernel.apparmor_restrict_unprivileged_userns=0; a container needs to be allowed "
+               "clone3, mount, pivot_root and setns, too. Or start VMs as root."
+             : "Give this process CAP_SYS_ADMIN, and mayfly-vmm permission to be run by others "
+               "(chmod o+rx)."});
+    return;
+  }
+  if (jail->rootless()) {
+    findings.push_back({Weight::kGood,
+                        ::geteuid() == 0
+                            ? "VMs are jailed, in user namespaces of their own; outside, each is "
+                              "this user, since not all of root's capabilities and user numbers "
+                              "are here."
+                            : "VMs are jailed, in user namespaces of their own; outside, each is "
+                              "this user (root gives each VM a user).",
+                        ""});
+  } else {
+    findings.push_back({Weight::kGood, "VMs are jailed, each as a user of its own.", ""});
+  }
+}
+
+}  // namespace mayfly::cli
