@@ -227,6 +227,7 @@ void HostileTest::Attack(const HostileCase& attack) {
   ASSERT_NO_FATAL_FAILURE(AwaitOutput("quiet\n"));
   const double load = Load();
   EXPECT_LT(load, kMostAtRest) << "of a CPU, while the guest rests";
+  BeforeTheEnd();
   LetTheGuestGoOn();
   ExpectGoodEnd();
   machine_.reset();

@@ -64,7 +64,9 @@ class HostileTest : public ::testing::TestWithParam<HostileCase> {
 
   // All of the above for the case.
   void Attack(const HostileCase& attack);
-  // For Meddle().
+  // What it does when the guest has rested, before the devices are tried for the last time.
+  virtual void BeforeTheEnd() {}
+  // For these.
   [[nodiscard]] vmm::Machine& machine() { return *machine_; }
   [[nodiscard]] const OwnedFd& attacked_disk() const { return disks_.front(); }
   // Whether the guest has printed it, or cannot any more.

@@ -1,13 +1,13 @@
-// Packets, buffers and commands that virtio-net does not have, on a real tap.
+// Packets, buffers and commands that virtio-net does not have, on a real tap, and on a socket as
+// passt has it.
 
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "tests/hostile/hostile_test.h"
+#include "tests/hostile/bad_passt.h"
+#include "tests/hostile/card_test.h"
 #include "tests/hostile/wire.h"
-#include "virtio/net/mac_address.h"
 
 namespace mayfly::hostile {
 namespace {
@@ -79,41 +79,17 @@ const std::vector<HostileCase> kPairsCases = {
     {.name = "pairs_without_buffers"},
     {.name = "pairs_come_and_go"},
     {.name = "flood_of_pairs"},
+    {.name = "flood_of_every_pair", .cpus = 2},
+    {.name = "pairs_change_in_a_flood", .cpus = 2},
+    {.name = "loop_in_the_second_pair", .event = "is a loop"},
 };
 
-class NetTest : public HostileTest {
+class NetTest : public CardTest {
  protected:
-  void SetUp() override {
-    HostileTest::SetUp();
-    if (IsSkipped()) return;
-    auto wire = Wire::Create(kMac, queue_pairs());
-    if (!wire.ok()) GTEST_SKIP() << "needs a tap interface: " << wire.status();
-    wire_ = *std::move(wire);
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<Peer>> MakePeer() override {
+    return Wire::Create(kMac, queue_pairs());
   }
-
-  void Equip(vmm::MachineConfig& config) override {
-    vmm::NetConfig net;
-    net.name = "attacked";
-    net.backend = vmm::TapNet{.queues = wire_->TakeTap()};
-    net.mac = kMac;
-    net.queue_pairs = queue_pairs();
-    config.nets.push_back(std::move(net));
-  }
-
   [[nodiscard]] virtual uint16_t queue_pairs() const { return 1; }
-  [[nodiscard]] std::string AttackedDevice() const override {
-    return "network device 0 (attacked): ";
-  }
-
-  void AttackTheCard() {
-    Attack(GetParam());
-    const Wire::Seen seen = wire_->seen();
-    EXPECT_EQ(seen.escaped, 0U) << "a frame that no guest may send: " << seen.first_escaped;
-    EXPECT_GT(seen.echoed, 0U) << "not even a good frame came out";
-  }
-
-  static constexpr virtio::MacAddress kMac{{0x02, 0, 0, 0, 0, 0x01}};
-  std::unique_ptr<Wire> wire_;
 };
 
 class NetPairsTest : public NetTest {
@@ -121,10 +97,21 @@ class NetPairsTest : public NetTest {
   [[nodiscard]] uint16_t queue_pairs() const override { return 2; }
 };
 
+class NetByPasstTest : public CardTest {
+ protected:
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<Peer>> MakePeer() override {
+    return BadPasst::Create(kMac, BadPasst::Mischief::kNone);
+  }
+};
+
 TEST_P(NetTest, Survives) { AttackTheCard(); }
 INSTANTIATE_TEST_SUITE_P(Packet, NetTest, ::testing::ValuesIn(kPacketCases), CaseName);
 INSTANTIATE_TEST_SUITE_P(Offload, NetTest, ::testing::ValuesIn(kOffloadCases), CaseName);
 INSTANTIATE_TEST_SUITE_P(Queue, NetTest, ::testing::ValuesIn(kQueueCases), CaseName);
+
+TEST_P(NetByPasstTest, Survives) { AttackTheCard(); }
+INSTANTIATE_TEST_SUITE_P(Packet, NetByPasstTest, ::testing::ValuesIn(kPacketCases), CaseName);
+INSTANTIATE_TEST_SUITE_P(Queue, NetByPasstTest, ::testing::ValuesIn(kQueueCases), CaseName);
 
 TEST_P(NetPairsTest, Survives) { AttackTheCard(); }
 INSTANTIATE_TEST_SUITE_P(Pairs, NetPairsTest, ::testing::ValuesIn(kPairsCases), CaseName);

@@ -8,10 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <cstring>
-#include <sstream>
+#include <cerrno>
+#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/status.h"
@@ -22,11 +23,6 @@ namespace mayfly::hostile {
 namespace {
 
 constexpr std::string_view kInterface = "hostile";
-// As in guest/nic.h.
-constexpr uint16_t kTestType = 0x88b5;
-constexpr std::byte kEcho{'E'};
-constexpr size_t kPurposeOffset = ETH_HLEN;
-constexpr std::array<uint8_t, ETH_ALEN> kOwnAddress = {0x02, 0, 0, 0, 0, 0xfe};
 
 absl::StatusOr<OwnedFd> Tap() {
   OwnedFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL)));
@@ -39,12 +35,6 @@ absl::StatusOr<OwnedFd> Tap() {
     return ErrnoStatus("binding a packet socket");
   }
   return socket;
-}
-
-std::string Hex(std::span<const std::byte> bytes) {
-  std::ostringstream text;
-  for (const std::byte byte : bytes) text << std::hex << std::to_integer<unsigned>(byte) << ' ';
-  return text.str();
 }
 
 }  // namespace
@@ -63,16 +53,16 @@ absl::StatusOr<std::unique_ptr<Wire>> Wire::Create(const virtio::MacAddress& mac
 }
 
 Wire::Wire(Passkey, const virtio::MacAddress& mac, OwnedFd socket, EventFd stop)
-    : mac_(mac), socket_(std::move(socket)), stop_(std::move(stop)), thread_([this] { Serve(); }) {}
+    : Peer(mac), socket_(std::move(socket)), stop_(std::move(stop)), thread_([this] { Serve(); }) {}
 
 Wire::~Wire() {
   stop_.Signal();
   thread_.join();
 }
 
-Wire::Seen Wire::seen() const {
-  const std::scoped_lock lock(mutex_);
-  return seen_;
+void Wire::ConnectTo(vmm::NetConfig& net) {
+  net.queue_pairs = static_cast<uint16_t>(tap_.size());
+  net.backend = vmm::TapNet{.queues = std::move(tap_)};
 }
 
 void Wire::Serve() {
@@ -90,30 +80,11 @@ void Wire::Serve() {
       continue;
     }
     if (from.sll_pkttype == PACKET_OUTGOING) continue;  // to the guest
-    Look(std::span(frame).first(static_cast<size_t>(bytes)));
-  }
-}
-
-void Wire::Look(std::span<std::byte> frame) {
-  uint16_t type = 0;
-  if (frame.size() > kPurposeOffset) std::memcpy(&type, &frame[2 * ETH_ALEN], sizeof type);
-  const auto sender = frame.size() > kPurposeOffset ? frame.subspan(ETH_ALEN, ETH_ALEN) : frame;
-  if (ntohs(type) != kTestType ||
-      !std::ranges::equal(sender, std::as_bytes(std::span(mac_.bytes)))) {
-    const std::scoped_lock lock(mutex_);
-    if (seen_.escaped++ == 0)
-      seen_.first_escaped = Hex(frame.first(std::min<size_t>(64, frame.size())));
-    return;
-  }
-  const bool echo = frame[kPurposeOffset] == kEcho;
-  if (echo) {
-    std::ranges::copy(sender, frame.begin());
-    std::ranges::copy(std::as_bytes(std::span(kOwnAddress)), sender.begin());
+    const auto arrived = std::span(frame).first(static_cast<size_t>(bytes));
+    if (Look(arrived) != Wish::kEcho) continue;
     // What does not fit the interface's queue is lost: the guest does not take what it gets.
-    [[maybe_unused]] const ssize_t sent = ::send(socket_.get(), frame.data(), frame.size(), 0);
+    [[maybe_unused]] const ssize_t sent = ::send(socket_.get(), arrived.data(), arrived.size(), 0);
   }
-  const std::scoped_lock lock(mutex_);
-  ++(echo ? seen_.echoed : seen_.others);
 }
 
 }  // namespace mayfly::hostile

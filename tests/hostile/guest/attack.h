@@ -18,6 +18,7 @@ struct Stage {
   Disk& victim;
   Disk& bystander;
   Nic* nic = nullptr;
+  bool link_is_lost = false;  // the attack cost the card its network, for good
 };
 
 // One way to misbehave. `name` is what the test on the host calls it.
@@ -40,6 +41,7 @@ struct Attack {
 [[nodiscard]] std::span<const Attack> NetAttacks();
 [[nodiscard]] std::span<const Attack> NetOffloadAttacks();
 [[nodiscard]] std::span<const Attack> NetQueueAttacks();
+[[nodiscard]] std::span<const Attack> NetLinkAttacks();
 // And this one, one of two queue pairs.
 [[nodiscard]] std::span<const Attack> NetPairsAttacks();
 

@@ -31,7 +31,7 @@ struct Theme {
   std::span<const Attack> attacks;
 };
 
-std::array<Theme, 13> Themes() {
+std::array<Theme, 14> Themes() {
   return {{{"ring", RingAttacks()},
            {"buffer", BufferAttacks()},
            {"block", BlockAttacks()},
@@ -44,6 +44,7 @@ std::array<Theme, 13> Themes() {
            {"net", NetAttacks()},
            {"net_offload", NetOffloadAttacks()},
            {"net_queue", NetQueueAttacks()},
+           {"net_link", NetLinkAttacks()},
            {"net_pairs", NetPairsAttacks()}}};
 }
 
@@ -94,7 +95,11 @@ int Run(const Attack& attack) {
   Expect(bystander.Reads() && bystander.Writes(), "the other disk works on");
   AwaitTheHost();
   Expect(victim.Begin() && victim.Reads(), "after a reset, the attacked disk works again");
-  if (nic) Expect(nic->Begin() && nic->Echoes(), "after a reset, the card works again");
+  if (nic && stage.link_is_lost) {
+    Expect(nic->Begin() && !nic->has_link(), "after a reset, the card still has no network");
+  } else if (nic) {
+    Expect(nic->Begin() && nic->Echoes(), "after a reset, the card works again");
+  }
   Expect(bystander.Reads(), "and so does the other disk");
   return AllHeld() ? 0 : 1;
 }

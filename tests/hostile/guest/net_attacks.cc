@@ -141,20 +141,13 @@ void SenderForgedMeanwhile(Stage& stage) {
 void Flood(Stage& stage, size_t bytes) {
   Nic& nic = *stage.nic;
   nic.Address(Nic::kSink);
-  Ring& ring = nic.ring(Nic::kSend);
-  ring.Set(0, ToDevice(AddressOf(&nic.header()), virtio::kNetHeaderSize, 1));
-  ring.Set(1, ToDevice(AddressOf(nic.frame().data()), bytes));
-  for (uint16_t place = 0; place < ring.size(); ++place) ring.SetAvailable(place, 0);
-  uint16_t done = 0;
+  nic.Fill(Nic::kSend, bytes);
   const std::chrono::nanoseconds deadline = guest::Now() + kStorm;
-  while (guest::Now() < deadline) {
-    done = ring.used_index();
-    ring.SetAvailableIndex(static_cast<uint16_t>(done + ring.size()));
-    nic.registers().Kick(Nic::kSend);
-  }
+  while (guest::Now() < deadline) nic.Refill(Nic::kSend);
   ExpectAlive(stage.bystander);
-  const uint16_t last = ring.available_index();
-  Expect(Await([&] { return ring.used_index() == last; }), "the device catches up");
+  const Ring& ring = nic.ring(Nic::kSend);
+  Expect(Await([&] { return ring.used_index() == ring.available_index(); }),
+         "the device catches up");
   Expect(!nic.needs_reset(), "it needs no reset");
   Expect(nic.Begin() && nic.Echoes(), "the card works on");
   SetOutcome("sent");
@@ -178,12 +171,8 @@ void ResetsInAFlood(Stage& stage) {
   Nic& nic = *stage.nic;
   for (int round = 0; round < 100; ++round) {
     nic.Address(Nic::kEcho);
-    Ring& ring = nic.ring(Nic::kSend);
-    ring.Set(0, ToDevice(AddressOf(&nic.header()), virtio::kNetHeaderSize, 1));
-    ring.Set(1, ToDevice(AddressOf(nic.frame().data()), Nic::kSmallest));
-    for (uint16_t place = 0; place < ring.size(); ++place) ring.SetAvailable(place, 0);
-    ring.SetAvailableIndex(ring.size());
-    nic.registers().Kick(Nic::kSend);
+    nic.Fill(Nic::kSend, Nic::kSmallest);
+    nic.Refill(Nic::kSend);
     nic.registers().Reset();
     Expect(nic.Begin(), "the card begins anew");
   }

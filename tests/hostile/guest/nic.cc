@@ -37,6 +37,11 @@ Nic::Nic(Registers registers)
 
 bool Nic::needs_reset() const { return (registers_.status() & virtio::kStatusNeedsReset) != 0; }
 
+bool Nic::has_link() const {
+  return (registers_.ReadAt<uint16_t>(virtio::kMmioConfigOffset + kMacBytes) &
+          virtio::kNetLinkUp) != 0;
+}
+
 void Nic::Prepare(uint64_t features) {
   const uint64_t accepted = registers_.OfferedFeatures() & features;
   registers_.Negotiate(accepted);
@@ -88,6 +93,18 @@ bool Nic::Send(size_t bytes) {
   Offer(kSend, {ToDevice(AddressOf(&send_->header), virtio::kNetHeaderSize, 1),
                 ToDevice(AddressOf(&send_->frame), bytes)});
   return AwaitUsed(kSend, 1);
+}
+
+void Nic::Fill(uint32_t queue, size_t bytes) {
+  ring(queue).Set(0, ToDevice(AddressOf(&send_->header), virtio::kNetHeaderSize, 1));
+  ring(queue).Set(1, ToDevice(AddressOf(&send_->frame), bytes));
+  for (uint16_t place = 0; place < ring(queue).size(); ++place) ring(queue).SetAvailable(place, 0);
+}
+
+void Nic::Refill(uint32_t queue) {
+  ring(queue).SetAvailableIndex(
+      static_cast<uint16_t>(ring(queue).used_index() + ring(queue).size()));
+  registers_.Kick(queue);
 }
 
 bool Nic::AwaitUsed(uint32_t queue, uint16_t count) {

@@ -20,7 +20,7 @@ namespace mayfly::hostile {
 // and everything in it open to one that does not. It sets up the queues of two, where there are as
 // many.
 //
-// On the other end of the cable (tests/hostile/wire.h) somebody sends back every frame that says it
+// On the other end of the cable (tests/hostile/peer.h) somebody sends back every frame that says it
 // is to be echoed, and notes whatever comes that should not have been let out.
 class Nic final {
  public:
@@ -38,7 +38,8 @@ class Nic final {
   static constexpr uint16_t kTestType = 0x88b5;  // for experiments (IEEE 802)
   static constexpr uint8_t kEcho = 'E';          // in the byte after the type
   static constexpr uint8_t kSink = 'S';
-  static constexpr size_t kSmallest = 60;  // bytes of a frame
+  static constexpr uint8_t kMischief = 'M';  // the peer is to do what it is there for
+  static constexpr size_t kSmallest = 60;    // bytes of a frame
 
   explicit Nic(Registers registers);
 
@@ -47,6 +48,7 @@ class Nic final {
   // The number of the control queue, as it was negotiated.
   [[nodiscard]] uint32_t control() const { return control_; }
   [[nodiscard]] bool needs_reset() const;
+  [[nodiscard]] bool has_link() const;
 
   // The whole initialisation with those of `features` that are offered. `buffers` are given to the
   // receive queue. Returns whether the device is alive.
@@ -64,6 +66,10 @@ class Nic final {
   bool Send(size_t bytes);
   // Offers a chain in a queue, as it is, and kicks.
   void Offer(uint32_t queue, std::initializer_list<RingDescriptor> descriptors);
+  // Puts header() and the first `bytes` of frame() in every place of a send queue.
+  void Fill(uint32_t queue, size_t bytes);
+  // Makes available again what the device has given back, and kicks: from one CPU at a time.
+  void Refill(uint32_t queue);
   // Until the device has returned `count` chains more of the send or control queue.
   [[nodiscard]] bool AwaitUsed(uint32_t queue, uint16_t count);
   [[nodiscard]] bool AwaitNeedsReset() const;
