@@ -2,22 +2,21 @@
 // sandbox.
 
 #include <fcntl.h>
-#include <linux/loop.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/mapping.h"
+#include "base/status.h"
 #include "gtest/gtest.h"
 #include "virtio/block/disk/disk_opener.h"
+#include "virtio/block/testing/loop_device.h"
 
 namespace mayfly::virtio {
 namespace {
@@ -41,42 +40,28 @@ class BlockDeviceTest : public ::testing::TestWithParam<DiskEngine> {
     file_ = OwnedFd(::mkstemp(path_.data()));
     ASSERT_TRUE(file_.valid());
     ASSERT_EQ(::ftruncate(file_.get(), kDeviceSize), 0);
-    Attach();
-    if (!device_.valid()) GTEST_SKIP() << "no loop device to be had: " << std::strerror(errno);
+    auto device = LoopDevice::Create(file_.get());
+    if (!device.ok()) GTEST_SKIP() << "no loop device to be had: " << device.status();
+    device_.emplace(*std::move(device));
     disk_ = Open(DiskCaching::kHostCache).value();
   }
   void TearDown() override {
     disk_.reset();
-    if (device_.valid()) ::ioctl(device_.get(), LOOP_CLR_FD, 0);
+    device_.reset();
     ::unlink(path_.c_str());
   }
 
-  // Takes the first free loop device; another may take it before us.
-  void Attach() {
-    const OwnedFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
-    for (int attempt = 0; attempt < 10 && !device_.valid(); ++attempt) {
-      const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
-      if (number < 0) return;
-      device_path_ = "/dev/loop" + std::to_string(number);
-      OwnedFd device(::open(device_path_.c_str(), O_RDWR | O_CLOEXEC));
-      if (!device.valid()) return;
-      if (::ioctl(device.get(), LOOP_SET_FD, file_.get()) == 0)
-        device_ = std::move(device);
-      else if (errno != EBUSY)
-        return;
-    }
-  }
   [[nodiscard]] absl::StatusOr<std::unique_ptr<BlockBackend>> Open(DiskCaching caching) const {
-    return OpenDisk(OwnedFd(::open(device_path_.c_str(), O_RDWR | O_CLOEXEC)),
+    return OpenDisk(OwnedFd(::open(device_->path().c_str(), O_RDWR | O_CLOEXEC)),
                     {.access = BlockAccess::kReadWrite, .caching = caching}, GetParam(), "loop",
                     *io_);
   }
-  // Makes the device one that takes whole pages only. False where it cannot be.
-  [[nodiscard]] bool OpenWithBlocksOfAPage(DiskCaching caching) {
-    if (::ioctl(device_.get(), LOOP_SET_BLOCK_SIZE, kPage) != 0) return false;
+  // Makes the device one that takes whole pages only, where it can be.
+  [[nodiscard]] absl::Status OpenWithBlocksOfAPage(DiskCaching caching) {
+    MAYFLY_RETURN_IF_ERROR(device_->SetBlockSize(kPage));
     disk_.reset();
     disk_ = Open(caching).value();
-    return true;
+    return absl::OkStatus();
   }
   int Do(BlockOperation operation, uint64_t offset, uint64_t length,
          BlockZeroing zeroing = BlockZeroing::kKeepAllocated) {
@@ -115,9 +100,8 @@ class BlockDeviceTest : public ::testing::TestWithParam<DiskEngine> {
   const Mapping memory_ = Mapping::Anonymous(64 * kPage, kPage).value();
   const std::unique_ptr<EventLoop> io_ = EventLoop::Create().value();
   std::string path_ = ::testing::TempDir() + "/block_device_XXXXXX";
-  std::string device_path_;
   OwnedFd file_;
-  OwnedFd device_;
+  std::optional<LoopDevice> device_;
   std::unique_ptr<BlockBackend> disk_;
 };
 
@@ -158,8 +142,8 @@ TEST_P(BlockDeviceTest, WritesZeroes) {
 // A driver is told of sectors, whatever the blocks.
 TEST_P(BlockDeviceTest, DiscardsAndZeroesPartsOfBlocks) {
   for (const DiskCaching caching : {DiskCaching::kHostCache, DiskCaching::kDirect}) {
-    if (!OpenWithBlocksOfAPage(caching))
-      GTEST_SKIP() << "no larger blocks: " << std::strerror(errno);
+    const absl::Status opened = OpenWithBlocksOfAPage(caching);
+    if (!opened.ok()) GTEST_SKIP() << "no larger blocks: " << opened;
     for (const auto zeroing : {BlockZeroing::kMayUnmap, BlockZeroing::kKeepAllocated}) {
       Fill(std::byte{7});
       ASSERT_EQ(Do(BlockOperation::kWriteZeroes, kSectorSize, 2 * kPage, zeroing), 0);
@@ -176,9 +160,8 @@ TEST_P(BlockDeviceTest, DiscardsAndZeroesPartsOfBlocks) {
 
 // They read the rest of the block, and write it back.
 TEST_P(BlockDeviceTest, ZeroesInAPartOfABlockComeAfterWhatIsOnItsWay) {
-  if (!OpenWithBlocksOfAPage(DiskCaching::kDirect)) {
-    GTEST_SKIP() << "no larger blocks: " << std::strerror(errno);
-  }
+  const absl::Status opened = OpenWithBlocksOfAPage(DiskCaching::kDirect);
+  if (!opened.ok()) GTEST_SKIP() << "no larger blocks: " << opened;
   Fill(std::byte{7});
   std::ranges::fill(memory_.bytes(), std::byte{8});
   iovec page = {.iov_base = memory_.data(), .iov_len = kPage};
@@ -205,7 +188,7 @@ TEST_P(BlockDeviceTest, ZeroesInAPartOfABlockComeAfterWhatIsOnItsWay) {
 
 TEST_P(BlockDeviceTest, NoticesANewSize) {
   ASSERT_EQ(::ftruncate(file_.get(), 2 * kDeviceSize), 0);
-  ASSERT_EQ(::ioctl(device_.get(), LOOP_SET_CAPACITY, 0), 0);
+  ASSERT_EQ(device_->TakeSizeOfFile(), absl::OkStatus());
   EXPECT_EQ(disk_->RefreshCapacity().value(), 2 * kDeviceSize);
 }
 
