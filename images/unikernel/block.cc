@@ -9,18 +9,25 @@ namespace {
 
 // Virtio 1.2, 5.2.3 and 5.2.4.
 constexpr uint64_t kFeatureReadOnly = 1 << 5;
-constexpr uint64_t kFeatureFlush = 1 << 9;
 constexpr uint64_t kConfigCapacity = 0;
 constexpr uint32_t kRequestQueue = 0;
 constexpr uint32_t kHeaderBytes = offsetof(BlockRequest, answer);
 static_assert(kHeaderBytes == 16);
+
+// What DISCARD and WRITE_ZEROES have for data.
+struct Segment {
+  uint64_t sector;
+  uint32_t sectors;
+  BlockSpace space;
+};
+static_assert(sizeof(Segment) == 16);
 
 }  // namespace
 
 std::vector<std::unique_ptr<BlockDevice>> BlockDevice::FindAll(BlockOptions options) {
   std::vector<std::unique_ptr<BlockDevice>> disks;
   for (VirtioMmio& device : VirtioMmio::FindAll(VirtioDeviceId::kBlock)) {
-    if (!device.Negotiate(options.features | kFeatureReadOnly | kFeatureFlush)) continue;
+    if (!device.Negotiate(options.features | kFeatureReadOnly)) continue;
     if (device.QueueLimit(kRequestQueue) == 0) continue;
     disks.push_back(std::unique_ptr<BlockDevice>(new BlockDevice(device, options.completion)));
     BlockDevice& disk = *disks.back();
@@ -53,9 +60,23 @@ BlockStatus BlockDevice::Write(uint64_t sector, std::span<const std::byte> data)
 }
 
 BlockStatus BlockDevice::Flush() {
-  if ((features() & kFeatureFlush) == 0)
+  if ((features() & BlockOptions::kFlush) == 0)
     return BlockStatus::kOk;  // writes are durable at once then
   return Run({.operation = BlockOperation::kFlush, .data = {}});
+}
+
+BlockStatus BlockDevice::Discard(uint64_t sector, uint32_t sectors) {
+  return RunOnSegment(BlockOperation::kDiscard, sector, sectors, BlockSpace::kKept);
+}
+
+BlockStatus BlockDevice::WriteZeroes(uint64_t sector, uint32_t sectors, BlockSpace space) {
+  return RunOnSegment(BlockOperation::kWriteZeroes, sector, sectors, space);
+}
+
+BlockStatus BlockDevice::RunOnSegment(BlockOperation operation, uint64_t sector, uint32_t sectors,
+                                      BlockSpace space) {
+  Segment segment = {.sector = sector, .sectors = sectors, .space = space};
+  return Run({.operation = operation, .data = std::as_writable_bytes(std::span(&segment, 1))});
 }
 
 BlockStatus BlockDevice::GetId(std::array<char, kIdBytes>& id) {
@@ -80,9 +101,10 @@ bool BlockDevice::Enqueue(BlockRequest& request) {
   size_t count = 0;
   buffers[count++] = {&request, kHeaderBytes, VirtioDirection::kToDevice};
   if (!request.data.empty()) {
-    const bool writes = request.operation == BlockOperation::kWrite;
+    const bool asks =
+        request.operation == BlockOperation::kRead || request.operation == BlockOperation::kGetId;
     buffers[count++] = {request.data.data(), static_cast<uint32_t>(request.data.size()),
-                        writes ? VirtioDirection::kToDevice : VirtioDirection::kFromDevice};
+                        asks ? VirtioDirection::kFromDevice : VirtioDirection::kToDevice};
   }
   buffers[count++] = {&request.answer, sizeof request.answer, VirtioDirection::kFromDevice};
   request.status = BlockStatus::kPending;

@@ -16,7 +16,14 @@ namespace mayfly::guest {
 // The answer of the device (virtio 1.2, 5.2.6), and what it was before it came.
 enum class BlockStatus : uint8_t { kOk = 0, kIoError = 1, kUnsupported = 2, kPending = 0xff };
 
-enum class BlockOperation : uint32_t { kRead = 0, kWrite = 1, kFlush = 4, kGetId = 8 };
+enum class BlockOperation : uint32_t {
+  kRead = 0,
+  kWrite = 1,
+  kFlush = 4,
+  kGetId = 8,
+  kDiscard = 11,
+  kWriteZeroes = 13,
+};
 
 // One request. Lives where it is, with its data, until `status` is no longer kPending.
 struct BlockRequest {
@@ -34,10 +41,18 @@ struct BlockRequest {
 enum class BlockCompletion { kPolled, kInterrupt };
 
 struct BlockOptions {
+  // Without it, each write is durable when it is complete (5.2.5.2).
+  static constexpr uint64_t kFlush = uint64_t{1} << 9;
+  static constexpr uint64_t kDiscard = uint64_t{1} << 13;
+  static constexpr uint64_t kWriteZeroes = uint64_t{1} << 14;
+
   BlockCompletion completion = BlockCompletion::kInterrupt;
-  uint64_t features = Virtqueue::kFeatureIndirect |
-                      Virtqueue::kFeatureEventIndex;  // used where the device has them
+  // Used where the device has them.
+  uint64_t features = kFlush | Virtqueue::kFeatureIndirect | Virtqueue::kFeatureEventIndex;
 };
+
+// What becomes of the space of sectors that are made zeroes.
+enum class BlockSpace : uint32_t { kKept = 0, kGivenBack = 1 };
 
 // A virtio-blk disk. Boot CPU only.
 class BlockDevice final {
@@ -60,6 +75,9 @@ class BlockDevice final {
   [[nodiscard]] BlockStatus Read(uint64_t sector, std::span<std::byte> data);
   [[nodiscard]] BlockStatus Write(uint64_t sector, std::span<const std::byte> data);
   [[nodiscard]] BlockStatus Flush();
+  // With the features of these names. What is discarded holds anything until it is written again.
+  [[nodiscard]] BlockStatus Discard(uint64_t sector, uint32_t sectors);
+  [[nodiscard]] BlockStatus WriteZeroes(uint64_t sector, uint32_t sectors, BlockSpace space);
   // The device's name, up to its first zero byte, in `id`.
   [[nodiscard]] BlockStatus GetId(std::array<char, kIdBytes>& id);
 
@@ -82,6 +100,8 @@ class BlockDevice final {
  private:
   BlockDevice(const VirtioMmio& device, BlockCompletion completion);
   BlockStatus Run(BlockRequest request);
+  BlockStatus RunOnSegment(BlockOperation operation, uint64_t sector, uint32_t sectors,
+                           BlockSpace space);
   void OnInterrupt();
   // Until the device may have completed something.
   void Rest();

@@ -1,6 +1,9 @@
 // Every virtio-blk disk: what it says of itself, and, by words of the command line,
 //   verify     reads it all: sector n must hold n, as little-endian 64-bit words
 //   write      writes another pattern to all of it, flushes, reads back
+//   discard    discards the first eighth of it, makes zeroes of the second, which keeps its space,
+//              and of the third, which does not, and reads both back
+//   stable     without a flush: each write is to be durable
 //   polled     without interrupts
 //   plain      without indirect descriptors and event indices
 
@@ -66,6 +69,23 @@ class Check final {
     if (ok_) Print("disk {}: written\n", index_);
   }
 
+  void DiscardAndZero() {
+    const uint64_t part = disk_.sectors() / 8;
+    const auto sectors = static_cast<uint32_t>(part);
+    Expect(disk_.Discard(0, sectors), "discard", 0);
+    Expect(disk_.WriteZeroes(part, sectors, BlockSpace::kKept), "write-zeroes", part);
+    Expect(disk_.WriteZeroes(2 * part, sectors, BlockSpace::kGivenBack), "write-zeroes", 2 * part);
+    for (uint64_t sector = part; ok_ && sector < 3 * part; sector += kSectorsPerRequest) {
+      const std::span<uint64_t> words = Words(sector).first(
+          std::min<uint64_t>(kSectorsPerRequest, 3 * part - sector) * kWordsPerSector);
+      if (!Expect(disk_.Read(sector, std::as_writable_bytes(words)), "read", sector)) return;
+      if (std::ranges::all_of(words, [](uint64_t word) { return word == 0; })) continue;
+      Print("disk {}: from sector {} on are not all zeroes\n", index_, sector);
+      ok_ = false;
+    }
+    if (ok_) Print("disk {}: discarded\n", index_);
+  }
+
   // A read-only disk must refuse, and say so.
   void ExpectRefusal() {
     const BlockStatus status = disk_.Write(0, std::as_bytes(Words(0)));
@@ -103,7 +123,11 @@ class Check final {
 int main() {
   BlockOptions options;
   if (HasOption("polled")) options.completion = BlockCompletion::kPolled;
-  if (HasOption("plain")) options.features = 0;
+  if (HasOption("plain")) options.features = BlockOptions::kFlush;
+  if (HasOption("stable")) options.features &= ~BlockOptions::kFlush;
+  if (HasOption("discard")) {
+    options.features |= BlockOptions::kDiscard | BlockOptions::kWriteZeroes;
+  }
   const std::vector<std::unique_ptr<BlockDevice>> disks = BlockDevice::FindAll(options);
   Print("{} disks\n", disks.size());
   bool ok = true;
@@ -116,6 +140,7 @@ int main() {
       check.Write(kWritten);
       check.Verify(kWritten);
     }
+    if (HasOption("discard")) check.DiscardAndZero();
     ok = ok && check.ok();
   }
   return ok ? 0 : 1;
