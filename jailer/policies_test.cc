@@ -11,13 +11,12 @@
 
 #include <algorithm>
 #include <set>
-#include <string>
-#include <vector>
 
 #include "gtest/gtest.h"
 #include "jailer/filters.h"
 #include "jailer/policies/numbers.h"
 #include "jailer/testing/bpf_evaluator.h"
+#include "jailer/testing/rule_match.h"
 
 namespace mayfly::jailer {
 
@@ -35,15 +34,6 @@ seccomp_data Call(int64_t number, uint64_t argument = 0) {
   call.arch = AUDIT_ARCH_X86_64;
   std::ranges::fill(call.args, argument);
   return call;
-}
-
-bool Holds(const Condition& condition, const seccomp_data& call) {
-  return (call.args[condition.argument] & condition.mask) == condition.value;
-}
-
-bool Covers(const Rule& rule, const seccomp_data& call) {
-  return rule.system_call == call.nr &&
-         std::ranges::all_of(rule.conditions, [&](const Condition& c) { return Holds(c, call); });
 }
 
 uint32_t AnswerOf(const Rule& rule) {
@@ -73,9 +63,6 @@ class PoliciesTest : public ::testing::TestWithParam<ThreadKind> {
     const auto rule =
         std::ranges::find_if(policy_, [&](const Rule& each) { return Covers(each, call); });
     return rule == policy_.end() ? SECCOMP_RET_TRAP : AnswerOf(*rule);
-  }
-  static std::string Describe(const Rule& rule) {
-    return std::string(SystemCallName(rule.system_call)) + ": " + rule.reason;
   }
   void SetUp() override { policy_ = PolicyOf(GetParam()); }
 

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <linux/seccomp.h>
+
+#include <string>
+
+#include "jailer/policies/rule.h"
+
+namespace mayfly::jailer {
+
+// Whether `rule` is one for `call`, a system call of x86-64.
+[[nodiscard]] bool Covers(const Rule& rule, const seccomp_data& call);
+
+// "futex, operation is `FUTEX_WAKE`: lets the other threads start", for people.
+[[nodiscard]] std::string Describe(const Rule& rule);
+
+}  // namespace mayfly::jailer
