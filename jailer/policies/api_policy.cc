@@ -20,7 +20,6 @@ namespace {
 constexpr Rule kRules[] = {
     {SYS_epoll_wait, {}, "waits for the client, the VM's threads and the timeout"},
     {SYS_epoll_ctl, {ARG(1, operation, EPOLL_CTL_ADD)}, "waits for room in the console's input"},
-    {SYS_epoll_ctl, {ARG(1, operation, EPOLL_CTL_DEL)}, "waits for it no more"},
 
     {SYS_recvmsg, {ARG(2, flags, MSG_CMSG_CLOEXEC)}, "receives from the client"},
     {SYS_read, {}, "receives from the client, takes the count of an eventfd"},
@@ -28,7 +27,7 @@ constexpr Rule kRules[] = {
     {SYS_write, {}, "sends to the client, signals an eventfd, reports what went wrong"},
     {SYS_getsockopt, {ARG(1, level, SOL_SOCKET), ARG(2, option, SO_SNDBUF)}, "how much may be on its way"},
     {SYS_shutdown, {ARG(1, how, SHUT_WR)}, "tells the client that nothing more comes"},
-    {SYS_close, {}, "closes what a client sends with a call that takes no file"},
+    {SYS_close, {}, "closes the images that are loaded, and what a client sends with a call that takes no file"},
 
     {SYS_ioctl, {ARG(1, request, KVM_IRQ_LINE)}, "the serial port's interrupt, for console input"},
     {SYS_tgkill, {ARG(2, signal, kKickSignal)}, "gets the vCPUs out of the guest when the VM ends"},
@@ -38,6 +37,7 @@ constexpr Rule kRules[] = {
     {SYS_futex, {ARG(1, operation, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME)}, "waits for the io thread"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAKE_PRIVATE)}, "lets go of a mutex, wakes a waiter"},
     {SYS_clock_gettime, {ARG(0, clock, CLOCK_MONOTONIC)}, "timers, on hosts whose clock the vDSO cannot read"},
+    {SYS_clock_gettime, {ARG(0, clock, CLOCK_MONOTONIC_COARSE)}, "timers, on hosts without a vDSO"},
 
     {SYS_brk, {}, "memory for messages"},
     {SYS_exit_group, {}, "the end of the VM, or the report of a violation of this policy"},
