@@ -15,7 +15,7 @@ namespace {
 class EventLoopTest : public testing::Test {
  protected:
   EventLoopTest() : loop_(EventLoop::Create().value()) {}
-  ~EventLoopTest() override { Finish(); }
+  void TearDown() override { Finish(); }
   void Start() {
     thread_ = std::thread([this] { loop_->Run(); });
   }

@@ -16,7 +16,7 @@
 namespace mayfly {
 namespace {
 
-constexpr uint64_t kHugePageSize = 2 * 1024 * 1024;
+constexpr uint64_t kHugePageSize = uint64_t{2} << 20;
 
 absl::Status CheckRanges(std::span<const GuestRange> ranges) {
   if (ranges.empty()) return absl::InvalidArgumentError("guest memory has no ranges");

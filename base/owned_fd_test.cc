@@ -28,7 +28,8 @@ TEST(OwnedFd, MovesLeaveNothingBehind) {
   OwnedFd a = OpenNull();
   const int number = a.get();
   OwnedFd b = std::move(a);
-  EXPECT_FALSE(a.valid());  // NOLINT(bugprone-use-after-move): what is under test
+  // NOLINTNEXTLINE(bugprone-use-after-move,clang-analyzer-cplusplus.Move): what is under test
+  EXPECT_FALSE(a.valid());
   EXPECT_EQ(b.get(), number);
   OwnedFd c = OpenNull();
   const int replaced = c.get();

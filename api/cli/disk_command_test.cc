@@ -52,7 +52,8 @@ class DiskCommandTest : public ::testing::Test {
     std::string name = fs::canonical(::testing::TempDir()).string() + "/disk-XXXXXX";
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     directory_ = name;
-    OwnedFd(::open(Path("base").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    ASSERT_TRUE(
+        OwnedFd(::open(Path("base").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)).valid());
     fs::resize_file(Path("base"), kDiskBytes);
     Synced().clear();
   }

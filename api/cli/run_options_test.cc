@@ -15,6 +15,7 @@ using ::testing::HasSubstr;
 absl::StatusOr<RunOptions> Parse(std::initializer_list<const char*> words) {
   std::vector<std::string> copies(words.begin(), words.end());
   std::vector<char*> arguments;
+  arguments.reserve(copies.size());
   for (std::string& copy : copies) arguments.push_back(copy.data());
   return ParseRunOptions(arguments);
 }

@@ -145,9 +145,10 @@ class Guest final : public rpc::ByteStream::Server {
   kj::Promise<void> write(WriteContext context) override {
     const auto bytes = context.getParams().getBytes();
     text_.append(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
-    if (text_.ends_with("full"))
+    if (text_.ends_with("full")) {
       return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__,
                            kj::heapString("gone"));
+    }
     return kj::READY_NOW;
   }
 

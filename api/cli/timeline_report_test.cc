@@ -8,7 +8,7 @@
 namespace mayfly::cli {
 namespace {
 
-using std::chrono_literals::operator""us;
+using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::Not;
 

@@ -5,12 +5,7 @@
 namespace mayfly::cli {
 namespace {
 
-using std::chrono_literals::operator""ns;
-using std::chrono_literals::operator""us;
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""min;
-using std::chrono_literals::operator""h;
+using namespace std::chrono_literals;
 
 TEST(ParseSize, UnderstandsUnitsOfEveryCase) {
   EXPECT_EQ(ParseSize("4096").value(), 4096U);

@@ -147,7 +147,8 @@ class PasstProcessTest : public testing::Test {
 };
 
 TEST(PasstProgram, SaysWhatToInstall) {
-  const std::string path = std::getenv("PATH");
+  const char* const inherited = std::getenv("PATH");
+  const std::string path = inherited == nullptr ? "" : inherited;
   ASSERT_EQ(::setenv("PATH", "/nonexistent", 1), 0);
   const auto missing = PasstProcess::FindProgram();
   ASSERT_EQ(::setenv("PATH", path.c_str(), 1), 0);
@@ -202,7 +203,7 @@ TEST_F(PasstProcessTest, ForwardsAPort) {
   address.sin_family = AF_INET;
   address.sin_port = htons(host_port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  (void)::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const auto syn = guest.Receive([](const Bytes& frame) {
     return frame.size() >= 54 && frame[23] == IPPROTO_TCP && frame[36] == kGuestPort >> 8 &&
            frame[37] == (kGuestPort & 0xff);

@@ -33,7 +33,7 @@ class DiskCodecTest : public ::testing::Test {
 
   absl::Status Decode() {
     FileArrivals arrivals;
-    const absl::Status status = DecodeDisk("disks[3]", builder_.asReader(), disk_, arrivals);
+    absl::Status status = DecodeDisk("disks[3]", builder_.asReader(), disk_, arrivals);
     if (!status.ok()) return status;
     return arrivals.Receive().wait(io_.waitScope);
   }

@@ -48,7 +48,7 @@ class NetCodecTest : public ::testing::Test {
   absl::Status Decode() {
     net_ = {};
     FileArrivals arrivals;
-    const absl::Status status = DecodeNet("nets[1]", builder_.asReader(), net_, arrivals);
+    absl::Status status = DecodeNet("nets[1]", builder_.asReader(), net_, arrivals);
     if (!status.ok()) return status;
     return arrivals.Receive().wait(io_.waitScope);
   }

@@ -5,7 +5,7 @@
 namespace mayfly::init {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 struct Magic final {
   std::size_t offset;

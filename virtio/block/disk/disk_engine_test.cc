@@ -108,7 +108,7 @@ class DiskEngineTest : public ::testing::TestWithParam<Way> {
   [[nodiscard]] std::span<std::byte> Memory(size_t begin, size_t size) const {
     return memory_.bytes().subspan(begin, size);
   }
-  int Do(BlockRequest request, std::vector<iovec> buffers) {
+  int Do(BlockRequest request, const std::vector<iovec>& buffers) {
     Submitter submitter;
     Submitter::Job& job = submitter.Add(request.operation, request.offset, request.length, buffers);
     job.request.durability = request.durability;
