@@ -82,7 +82,7 @@ void ShutIn(ChildSetup& setup) {
   if (setup.jail != nullptr) {
     const Entered entered = EnterJail(*setup.jail);
     if (entered.failed_step != nullptr) Fail(setup, entered.failed_step);
-    setup.has_own_keyring = entered.has_own_keyring;
+    setup.keyring = entered.keyring;
     if (setup.jail->has_own_ids) own_id = VmId(setup.pid);
   }
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) Fail(setup, "renouncing new privileges");

@@ -4,6 +4,7 @@
 
 #include <span>
 
+#include "jailer/child_process.h"
 #include "jailer/jail_entry.h"
 
 namespace mayfly::jailer {
@@ -42,7 +43,7 @@ struct ChildSetup {
   // What the child could not do, and why; none while `error` is 0.
   const char* failed_step = "";
   int error = 0;
-  bool has_own_keyring = false;
+  Keyring keyring = Keyring::kStarters;
 };
 
 // The child's life until it is the program: `setup` is a ChildSetup. It leaves by _exit() where a

@@ -40,7 +40,7 @@ Entered EnterJail(const JailEntry& jail) {
   if (!joined && errno != ENOSYS && errno != EDQUOT) {
     return {.failed_step = "joining a session keyring of its own"};
   }
-  return {.has_own_keyring = joined || errno == ENOSYS};
+  return {.keyring = joined || errno == ENOSYS ? Keyring::kOwn : Keyring::kStarters};
 }
 
 }  // namespace mayfly::jailer

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "jailer/child_process.h"
+
 namespace mayfly::jailer {
 
 // The namespaces whose emptiness VMs can share, since nothing can be left in them: nobody who is
@@ -26,8 +28,7 @@ struct JailEntry {
 struct Entered {
   // What could not be done, with errno set; nullptr where all could.
   const char* failed_step = nullptr;
-  // Whether it has a session keyring of its own.
-  bool has_own_keyring = false;
+  Keyring keyring = Keyring::kStarters;
 };
 
 // Takes the calling process there: namespaces, an empty root, a host name that says nothing, a

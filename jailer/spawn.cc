@@ -120,7 +120,7 @@ absl::StatusOr<ChildProcess> Spawn(const SpawnOptions& options) {
       CloneInto(args, std::span(stack.get(), kChildStackBytes), &BecomeProgram, &setup);
   if (pid < 0) return CloneError(-pid, options.jail);
 
-  ChildProcess child(pid, OwnedFd(pidfd));
+  ChildProcess child(pid, OwnedFd(pidfd), setup.keyring);
   if (setup.error != 0) {
     (void)child.Wait();
     return ErrnoStatus(setup.failed_step, setup.error);

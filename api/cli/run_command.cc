@@ -110,6 +110,7 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
   timeline.Record(TimelineStep::kSpawned);
   absl::StatusOr<api::VmmProcess> process = api::VmmProcess::Spawn();
   if (!process.ok()) return Fail(process.status());
+  for (const std::string& lack : process->JailLacks()) Complain(lack);
   std::vector<api::PasstProcess> passts;
   if (const absl::Status status = CompleteSpec(*options, *spec, passts); !status.ok()) {
     return Fail(status);

@@ -99,6 +99,14 @@ absl::StatusOr<VmmProcess> VmmProcess::Spawn() {
   return Spawn(program.get(), jail);
 }
 
+std::vector<std::string> VmmProcess::JailLacks() const {
+  if (process_.keyring() == jailer::Keyring::kOwn || jailer::kSanitized) return {};
+  return {
+      "the VM has no session keyring of its own, since its user has as many keys as the kernel "
+      "allows: it keeps its starter's, which its seccomp filters keep it from; raise "
+      "kernel.keys.maxkeys"};
+}
+
 vmm::ExitStatus VmmProcess::JudgeDeath() const {
   const absl::StatusOr<jailer::ProcessEnd> end = AwaitEnd(process_);
   const std::string words = ReadLastWords(last_words_.get());

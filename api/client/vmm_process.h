@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/owned_fd.h"
@@ -29,6 +30,8 @@ class [[nodiscard]] VmmProcess final {
   // Our end of the socket pair, non-blocking. Once.
   [[nodiscard]] OwnedFd TakeSocket() { return std::move(socket_); }
   [[nodiscard]] const jailer::ChildProcess& process() const { return process_; }
+  // What its jail lacks of what jails have here, each a sentence with its remedy. Usually nothing.
+  [[nodiscard]] std::vector<std::string> JailLacks() const;
   // For when its socket was closed unexpectedly: what became of its VM (kViolation or
   // kInternalError), with the end of the process and its last words as the detail. Ends the process
   // first, should it still run. Once.

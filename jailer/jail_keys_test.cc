@@ -1,0 +1,73 @@
+// A user who has no key left to make: VMs start all the same, and it is told.
+
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "jailer/sanitized.h"
+#include "jailer/spawn.h"
+
+namespace mayfly::jailer {
+namespace {
+
+constexpr uid_t kSomebody = 64'001;  // without a name, and without keys
+constexpr long kMostKeys = 100'000;
+
+enum Outcome { kAsExpected, kCannotBecome, kCannotExhaust, kCannotSpawn, kWrongKeyring };
+
+[[nodiscard]] bool UseUpKeys() {
+  // As after a login. Who has no session keyring may make one beyond all limits.
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0) return false;
+  for (long i = 0; i < kMostKeys; ++i) {
+    const std::string name = "key" + std::to_string(i);
+    if (::syscall(SYS_add_key, "user", name.c_str(), "x", 1, KEY_SPEC_PROCESS_KEYRING) < 0) {
+      return errno == EDQUOT;
+    }
+  }
+  return false;
+}
+
+enum class Keys { kLeft, kUsedUp };
+
+[[nodiscard]] Outcome SpawnAs(Keys keys) {
+  const OwnedFd program(::open("jailer/jail_probe", O_PATH | O_CLOEXEC));
+  if (::setresgid(kSomebody, kSomebody, kSomebody) != 0) return kCannotBecome;
+  if (::setresuid(kSomebody, kSomebody, kSomebody) != 0) return kCannotBecome;
+  if (keys == Keys::kUsedUp && !UseUpKeys()) return kCannotExhaust;
+  const auto jail = Jail::ForOne();
+  SpawnOptions options;
+  options.program = program.get();
+  options.arguments = {"jail_probe"};
+  options.jail = &*jail;
+  const auto child = Spawn(options);
+  if (!child.ok()) return kCannotSpawn;
+  (void)child->Wait();
+  const Keyring expected = keys == Keys::kUsedUp ? Keyring::kStarters : Keyring::kOwn;
+  return child->keyring() == expected ? kAsExpected : kWrongKeyring;
+}
+
+// In a process of its own, which becomes somebody else.
+[[nodiscard]] int OutcomeOf(Keys keys) {
+  const pid_t somebody = ::fork();
+  if (somebody == 0) ::_exit(SpawnAs(keys));
+  int status = 0;
+  EXPECT_EQ(::waitpid(somebody, &status, 0), somebody);
+  EXPECT_TRUE(WIFEXITED(status));
+  return WEXITSTATUS(status);
+}
+
+TEST(JailKeys, AUserWithoutKeysLeftSharesItsKeyringAndIsTold) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's runtime is not jailed; runs in builds without";
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else; runs as root";
+  EXPECT_EQ(OutcomeOf(Keys::kLeft), kAsExpected);
+  EXPECT_EQ(OutcomeOf(Keys::kUsedUp), kAsExpected);
+}
+
+}  // namespace
+}  // namespace mayfly::jailer
