@@ -2,7 +2,7 @@
 """bench_report.py table RESULTS: a table for people. bench_report.py plot RESULTS FILE.svg: bars of the medians (gnuplot).
 
 RESULTS holds one JSON object a line, as ci/bench describes. In the table each case is compared with its `floor` where it has
-one, otherwise with its `qemu`. Results with quotients of their own (subject "a / b": the medians of the quotients of runs side
+one, otherwise with its `qemu` or `no jail`. Results with quotients of their own (subject "a / b": the medians of the quotients of runs side
 by side) become a table for each figure, which is what follows ": " in the name of a case.
 """
 import json
@@ -10,7 +10,7 @@ import pathlib
 import subprocess
 import sys
 
-BASELINES = ("floor", "qemu")
+BASELINES = ("floor", "qemu", "no jail")
 QUOTIENT = " / "
 
 
@@ -50,10 +50,11 @@ def table(results: pathlib.Path) -> None:
     if any(QUOTIENT in row["subject"] for row in rows):
         figure_tables(rows)
         return
-    print(f"{'case':<34} {'subject':<14} {'p50':>10} {'p99':>10} {'unit':<14} {'n':>4}  ratio of p50")
+    width = max(len(row["case"]) for row in rows)
+    print(f"{'case':<{width}} {'subject':<14} {'p50':>10} {'p99':>10} {'unit':<14} {'n':>4}  ratio of p50")
     for case, rows in cases(results).items():
         for row in rows:
-            print(f"{case:<34} {row['subject']:<14} {row['p50']:>10.4g} {row['p99']:>10.4g} "
+            print(f"{case:<{width}} {row['subject']:<14} {row['p50']:>10.4g} {row['p99']:>10.4g} "
                   f"{row['unit']:<14} {row['n']:>4}  {ratio(row, rows)}")
 
 

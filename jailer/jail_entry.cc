@@ -25,15 +25,16 @@ const char* EmptyNamespaces() {
   return nullptr;
 }
 
-Entered EnterJail(const JailEntry& jail) {
-  const bool prepared = jail.namespaces.front() >= 0;
+const char* EnterNamespaces(const JailEntry& jail) {
+  if (jail.namespaces.front() < 0) return EmptyNamespaces();
   for (const int fd : jail.namespaces) {
     // Of whatever kind it is.
-    if (prepared && ::setns(fd, 0) != 0) return {.failed_step = "entering the prepared jail"};
+    if (::setns(fd, 0) != 0) return "entering the prepared jail";
   }
-  if (!prepared) {
-    if (const char* const step = EmptyNamespaces()) return {.failed_step = step};
-  }
+  return nullptr;
+}
+
+Entered JoinOwnKeyring() {
   // A kernel without keyrings has none to share. Keys are counted by user, and few are allowed
   // (kernel.keys.maxkeys): EDQUOT is for the caller to tell.
   const bool joined = ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0;
@@ -41,6 +42,11 @@ Entered EnterJail(const JailEntry& jail) {
     return {.failed_step = "joining a session keyring of its own"};
   }
   return {.keyring = joined || errno == ENOSYS ? Keyring::kOwn : Keyring::kStarters};
+}
+
+Entered EnterJail(const JailEntry& jail) {
+  if (const char* const step = EnterNamespaces(jail)) return {.failed_step = step};
+  return JoinOwnKeyring();
 }
 
 }  // namespace mayfly::jailer

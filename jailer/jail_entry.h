@@ -37,6 +37,10 @@ struct Entered {
 // (vfork) may call it.
 [[nodiscard]] Entered EnterJail(const JailEntry& jail);
 
+// Its two halves, for those who time them. The first returns as EmptyNamespaces().
+[[nodiscard]] const char* EnterNamespaces(const JailEntry& jail);
+[[nodiscard]] Entered JoinOwnKeyring();
+
 // Empties namespaces that were just made: the root and the host name. Returns as EnterJail().
 [[nodiscard]] const char* EmptyNamespaces();
 

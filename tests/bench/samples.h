@@ -13,6 +13,7 @@ class Samples final {
       : name_(std::move(name)), subject_(std::move(subject)), unit_(std::move(unit)) {}
 
   void Add(double value) { values_.push_back(value); }
+  [[nodiscard]] const std::string& subject() const { return subject_; }
   [[nodiscard]] bool empty() const { return values_.empty(); }
   // The value below which `fraction` (0 to 1) of the samples lie: the nearest rank, so always one
   // that was measured.
