@@ -1,8 +1,6 @@
 #include "base/file_io.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -37,9 +35,13 @@ absl::StatusOr<uint64_t> FileSize(int fd) {
   if (!S_ISBLK(info.st_mode)) {
     return absl::InvalidArgumentError("it is neither a regular file nor a block device");
   }
-  uint64_t size = 0;
-  if (::ioctl(fd, BLKGETSIZE64, &size) != 0) return ErrnoStatus("asking a block device its size");
-  return size;
+  return FileEnd(fd);
+}
+
+absl::StatusOr<uint64_t> FileEnd(int fd) {
+  const off_t end = ::lseek(fd, 0, SEEK_END);
+  if (end < 0) return ErrnoStatus("looking for the end of a file");
+  return static_cast<uint64_t>(end);
 }
 
 absl::Status ReadFully(int fd, uint64_t offset, std::span<std::byte> out) {

@@ -12,6 +12,8 @@ namespace mayfly {
 
 // Bytes in a regular file or block device. Errors: InvalidArgument for anything else.
 [[nodiscard]] absl::StatusOr<uint64_t> FileSize(int fd);
+// The same of what is known to be one, by lseek(2) alone, which moves the file's offset.
+[[nodiscard]] absl::StatusOr<uint64_t> FileEnd(int fd);
 
 // pread(2) until `out` is full. Errors: OutOfRange where the file ends before; errno's otherwise.
 [[nodiscard]] absl::Status ReadFully(int fd, uint64_t offset, std::span<std::byte> out);

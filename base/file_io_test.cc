@@ -24,6 +24,7 @@ TEST(FileIo, WritesAndReadsBack) {
   ASSERT_TRUE(ReadFully(file.get(), 10, read).ok());
   EXPECT_EQ(read, data);
   EXPECT_EQ(FileSize(file.get()).value(), 13U);
+  EXPECT_EQ(FileEnd(file.get()).value(), 13U);
 }
 
 TEST(FileIo, ReadingBeyondTheEndSaysWhereItEnds) {
@@ -42,6 +43,7 @@ TEST(FileIo, SizeIsOfFilesOnly) {
   const OwnedFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   EXPECT_THAT(FileSize(null.get()).status().message(), HasSubstr("neither"));
   EXPECT_FALSE(FileSize(-1).ok());
+  EXPECT_FALSE(FileEnd(-1).ok());
 }
 
 TEST(FileIo, TextOfTheKernelIsReadWhole) {

@@ -50,8 +50,7 @@ constexpr Rule kRules[] = {
     {SYS_ioctl, {ARG(1, request, BLKDISCARD)}, "discards on a block device"},
     {SYS_io_uring_enter, {ARG(3, flags, 0), ARG64(4, sig, 0)}, "hands disk requests over"},
     {SYS_io_uring_enter, {ARG(3, flags, IORING_ENTER_GETEVENTS), ARG64(4, sig, 0)}, "waits for them"},
-    {SYS_newfstatat, {ARG(3, flags, AT_EMPTY_PATH)}, "the new size of a disk that was resized (fstat)"},
-    {SYS_ioctl, {ARG(1, request, BLKGETSIZE64)}, "the new size of a block device that was resized"},
+    {SYS_lseek, {ARG(2, whence, SEEK_END)}, "the new size of a disk that was resized"},
 
     {SYS_writev, {}, "sends a packet in pieces to a tap"},
     {SYS_readv, {}, "receives a packet from a tap"},

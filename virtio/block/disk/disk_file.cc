@@ -53,6 +53,9 @@ absl::StatusOr<DiskFile> DiskFile::Open(OwnedFd fd, const Options& options, std:
   DiskFile file(std::move(fd), options, name);
   // The kind of file first: a directory can only be opened for reading, which is not what is wrong
   // with it.
+  if (const auto size = FileSize(file.fd()); !size.ok()) {
+    return Annotate(size.status(), file.name_ + " cannot be used");
+  }
   MAYFLY_ASSIGN_OR_RETURN(file.capacity_, file.CheckSize());
   MAYFLY_ASSIGN_OR_RETURN(const unsigned flags, file.CheckMode());
   MAYFLY_RETURN_IF_ERROR(file.Lock());
@@ -97,8 +100,8 @@ absl::StatusOr<unsigned> DiskFile::CheckMode() const {
 }
 
 absl::StatusOr<uint64_t> DiskFile::CheckSize() const {
-  const absl::StatusOr<uint64_t> size = FileSize(fd());
-  if (!size.ok()) return Annotate(size.status(), name_ + " cannot be used");
+  const absl::StatusOr<uint64_t> size = FileEnd(fd());
+  if (!size.ok()) return Annotate(size.status(), name_);
   if (*size == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(name_, " is empty: give it a size (truncate --size=1G FILE)"));
