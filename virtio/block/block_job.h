@@ -19,7 +19,8 @@ namespace mayfly::virtio {
 class BlockJob {
  public:
   // What a transfer may move, in bytes. A driver that repeats a buffer could ask for 4 GiB at once;
-  // those that are in use ask for a few MiB at most (Linux: max_sectors_kb).
+  // those that are in use ask for a few MiB at most (Linux: max_sectors_kb). Why they are not told:
+  // docs/disks.md.
   static constexpr uint64_t kMaxTransferBytes = uint64_t{64} << 20;
   // What a segment of a discard costs, in bytes moved: it moves none, but takes its time.
   static constexpr uint64_t kDiscardCost = uint64_t{1} << 20;
