@@ -47,6 +47,12 @@ class EventPumpTest : public ::testing::Test {
     inlet_ = std::make_shared<EventPump::Inlet>(std::make_shared<EventFd>(*std::move(wake)));
   }
   void Settle() { io_.waitScope.poll(); }
+  // Something happens, and is told as far as it can be.
+  void Tell(EventPump& pump, const std::string& event) {
+    inlet_->Report(event);
+    pump.Pump();
+    Settle();
+  }
   static void Fail(Listener::Record& record) {
     for (auto& taking : record.taking) {
       taking->reject(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__,
@@ -64,9 +70,7 @@ TEST_F(EventPumpTest, WhatCameBeforeTheListenerComesFirst) {
   pump.Pump();
   Listener::Record record;
   pump.Attach(kj::heap<Listener>(record));
-  inlet_->Report("late");
-  pump.Pump();
-  Settle();
+  Tell(pump, "late");
   EXPECT_THAT(record.events, ElementsAre("early")) << "it has not taken that yet";
   record.taking.at(0)->fulfill();
   Settle();
@@ -78,13 +82,9 @@ TEST_F(EventPumpTest, ALaterListenerTakesOver) {
   Listener::Record first;
   Listener::Record second;
   pump.Attach(kj::heap<Listener>(first));
-  inlet_->Report("a");
-  pump.Pump();
-  Settle();
+  Tell(pump, "a");
   pump.Attach(kj::heap<Listener>(second));
-  inlet_->Report("b");
-  pump.Pump();
-  Settle();
+  Tell(pump, "b");
   EXPECT_THAT(first.events, ElementsAre("a"));
   EXPECT_THAT(second.events, ElementsAre("b"));
 }
@@ -94,15 +94,11 @@ TEST_F(EventPumpTest, AListenerThatFailsAfterItWasReplacedTakesNobodyWithIt) {
   Listener::Record first;
   Listener::Record second;
   pump.Attach(kj::heap<Listener>(first));
-  inlet_->Report("a");
-  pump.Pump();
-  Settle();
+  Tell(pump, "a");
   pump.Attach(kj::heap<Listener>(second));
   Fail(first);
   Settle();
-  inlet_->Report("b");
-  pump.Pump();
-  Settle();
+  Tell(pump, "b");
   EXPECT_THAT(second.events, ElementsAre("b"));
 }
 
@@ -111,14 +107,10 @@ TEST_F(EventPumpTest, WhatAListenerThatFailedDidNotGetWaitsForTheNext) {
   Listener::Record first;
   Listener::Record second;
   pump.Attach(kj::heap<Listener>(first));
-  inlet_->Report("a");
-  pump.Pump();
-  Settle();
+  Tell(pump, "a");
   Fail(first);
   Settle();
-  inlet_->Report("b");
-  pump.Pump();
-  Settle();
+  Tell(pump, "b");
   EXPECT_THAT(first.events, ElementsAre("a"));
   pump.Attach(kj::heap<Listener>(second));
   Settle();

@@ -72,50 +72,31 @@ void Lies(Stage& stage, uint64_t features, Function lie) {
   ExpectNicAlive(nic);
 }
 
-void ChecksumBeyondTheFrame(Stage& stage) {
-  Lies(stage, kOffloads, [](virtio::NetHeader& header, std::span<std::byte>) {
+// About where the checksum is to be made and written, of a frame that is not to be segmented.
+void LiesAboutTheChecksum(Stage& stage, uint16_t start, uint16_t offset) {
+  Lies(stage, kOffloads, [start, offset](virtio::NetHeader& header, std::span<std::byte>) {
     header.gso_type = 0;
-    header.checksum_start = 0xfff0;
+    header.checksum_start = start;
+    header.checksum_offset = offset;
     return kTcpFrame;
   });
 }
 
-void ChecksumOffsetBeyondTheFrame(Stage& stage) {
-  Lies(stage, kOffloads, [](virtio::NetHeader& header, std::span<std::byte>) {
-    header.gso_type = 0;
-    header.checksum_offset = 0xffff;
+// About what is to be segmented.
+void LiesAboutTheType(Stage& stage, uint64_t features, unsigned type) {
+  Lies(stage, features, [type](virtio::NetHeader& header, std::span<std::byte>) {
+    header.gso_type = static_cast<uint8_t>(type);
     return kTcpFrame;
   });
 }
 
+void ChecksumBeyondTheFrame(Stage& stage) { LiesAboutTheChecksum(stage, 0xfff0, kTcpChecksum); }
+void ChecksumOffsetBeyondTheFrame(Stage& stage) { LiesAboutTheChecksum(stage, kTcp, 0xffff); }
 // Both together are one less than they are: 0xfffe in 16 bits.
-void ChecksumThatWraps(Stage& stage) {
-  Lies(stage, kOffloads, [](virtio::NetHeader& header, std::span<std::byte>) {
-    header.gso_type = 0;
-    header.checksum_start = 0xffff;
-    header.checksum_offset = 0xffff;
-    return kTcpFrame;
-  });
-}
-
+void ChecksumThatWraps(Stage& stage) { LiesAboutTheChecksum(stage, 0xffff, 0xffff); }
 // Written over the sender's address, after the filter has looked at it.
-void ChecksumOverTheMacAddress(Stage& stage) {
-  Lies(stage, kOffloads, [](virtio::NetHeader& header, std::span<std::byte>) {
-    header.gso_type = 0;
-    header.checksum_start = 0;
-    header.checksum_offset = Nic::kMacBytes;
-    return kTcpFrame;
-  });
-}
-
-void ChecksumOverTheIpAddress(Stage& stage) {
-  Lies(stage, kOffloads, [](virtio::NetHeader& header, std::span<std::byte>) {
-    header.gso_type = 0;
-    header.checksum_start = kIp;
-    header.checksum_offset = 12;
-    return kTcpFrame;
-  });
-}
+void ChecksumOverTheMacAddress(Stage& stage) { LiesAboutTheChecksum(stage, 0, Nic::kMacBytes); }
+void ChecksumOverTheIpAddress(Stage& stage) { LiesAboutTheChecksum(stage, kIp, 12); }
 
 void SegmentsWithoutAChecksum(Stage& stage) {
   Lies(stage, kOffloads, [](virtio::NetHeader& header, std::span<std::byte>) {
@@ -132,40 +113,17 @@ void SegmentsOfNothing(Stage& stage) {
 }
 
 void SegmentsOfUnknownTypes(Stage& stage) {
-  for (const unsigned type : {2U, 6U, 0x7fU, 0xffU}) {
-    Lies(stage, kOffloads, [type](virtio::NetHeader& header, std::span<std::byte>) {
-      header.gso_type = static_cast<uint8_t>(type);
-      return kTcpFrame;
-    });
-  }
+  for (const unsigned type : {2U, 6U, 0x7fU, 0xffU}) LiesAboutTheType(stage, kOffloads, type);
 }
 
-void SegmentsOfUdpFragments(Stage& stage) {
-  Lies(stage, kOffloads, [](virtio::NetHeader& header, std::span<std::byte>) {
-    header.gso_type = kGsoUdpFragments;
-    return kTcpFrame;
-  });
-}
+void SegmentsOfUdpFragments(Stage& stage) { LiesAboutTheType(stage, kOffloads, kGsoUdpFragments); }
 
-void SegmentsOfTheOtherFamily(Stage& stage) {
-  Lies(stage, kOffloads, [](virtio::NetHeader& header, std::span<std::byte>) {
-    header.gso_type = kGsoTcp6;
-    return kTcpFrame;
-  });
-}
+void SegmentsOfTheOtherFamily(Stage& stage) { LiesAboutTheType(stage, kOffloads, kGsoTcp6); }
 
-void SegmentsOfTheOtherProtocol(Stage& stage) {
-  Lies(stage, kOffloads, [](virtio::NetHeader& header, std::span<std::byte>) {
-    header.gso_type = kGsoUdp;
-    return kTcpFrame;
-  });
-}
+void SegmentsOfTheOtherProtocol(Stage& stage) { LiesAboutTheType(stage, kOffloads, kGsoUdp); }
 
 void SegmentsWithEcn(Stage& stage) {
-  Lies(stage, kOffloads, [](virtio::NetHeader& header, std::span<std::byte>) {
-    header.gso_type = kGsoTcp4 | virtio::kNetGsoEcn;
-    return kTcpFrame;
-  });
+  LiesAboutTheType(stage, kOffloads, kGsoTcp4 | virtio::kNetGsoEcn);
 }
 
 // The frame ends in the middle of the headers that each segment repeats.
@@ -192,12 +150,7 @@ void SegmentsWithHeadersThatLie(Stage& stage) {
 }
 
 void OffloadsNotNegotiated(Stage& stage) {
-  for (const unsigned type : {0U, 1U, 4U, 5U}) {
-    Lies(stage, 0, [type](virtio::NetHeader& header, std::span<std::byte>) {
-      header.gso_type = static_cast<uint8_t>(type);
-      return kTcpFrame;
-    });
-  }
+  for (const unsigned type : {0U, 1U, 4U, 5U}) LiesAboutTheType(stage, 0, type);
 }
 
 // The other CPU changes what the header asks for.
