@@ -26,7 +26,7 @@ namespace mayfly::api {
 namespace {
 
 // So that the api thread and the io thread get into each other's way.
-constexpr int kRounds = 200;
+constexpr int kRounds = 8;
 
 MachineSpec Spec(std::span<char* const> disks) {
   MachineSpec spec = testing::GuestSpec("echo");

@@ -1,6 +1,7 @@
 #include "tests/jail/call_tracer.h"
 
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -9,10 +10,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <span>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -29,6 +32,10 @@ constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_
                           PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
 constexpr int kSystemCallStop = SIGTRAP | 0x80;  // with TRACESYSGOOD
 constexpr int kEventShift = 16;
+
+// When so many looks find nobody stopped, all others wait, or run without system calls.
+constexpr int kLooks = 10;
+constexpr std::chrono::microseconds kBetweenLooks{100};
 
 // ESRCH: it was killed meanwhile, and waitpid(2) will say so.
 void Resume(pid_t thread, int signal) {
@@ -99,10 +106,13 @@ bool CallTracer::Seize(pid_t process) {
 void CallTracer::Run() {
   while (true) {
     int status = 0;
-    const pid_t thread = ::waitpid(-1, &status, __WALL);
+    const pid_t thread = AwaitStop(status);
     if (thread < 0 && errno == EINTR) continue;
     if (thread < 0) return;
-    if (WIFSTOPPED(status)) {
+    if (thread == 0) {
+      Resume(held_.front(), 0);
+      held_.pop_front();
+    } else if (WIFSTOPPED(status)) {
       OnStop(thread, status);
     } else {
       threads_.erase(thread);
@@ -110,12 +120,25 @@ void CallTracer::Run() {
   }
 }
 
+pid_t CallTracer::AwaitStop(int& status) const {
+  if (held_.empty()) return ::waitpid(-1, &status, __WALL);
+  for (int look = 0; look < kLooks; ++look) {
+    const pid_t thread = ::waitpid(-1, &status, __WALL | WNOHANG);
+    if (thread != 0) return thread;
+    std::this_thread::sleep_for(kBetweenLooks);
+  }
+  return 0;
+}
+
 void CallTracer::OnStop(pid_t thread, int status) {
   const int signal = WSTOPSIG(status);
   const int event = status >> kEventShift;
   if (signal == kSystemCallStop) {
-    OnSystemCall(thread);
-    Resume(thread, 0);
+    if (OnSystemCall(thread) == Then::kHold) {
+      held_.push_back(thread);
+    } else {
+      Resume(thread, 0);
+    }
   } else if (event == 0) {
     Resume(thread, signal);  // on its way to the thread
   } else if (IsGroupStop(event, signal)) {
@@ -126,22 +149,26 @@ void CallTracer::OnStop(pid_t thread, int status) {
   }
 }
 
-void CallTracer::OnSystemCall(pid_t thread) {
+CallTracer::Then CallTracer::OnSystemCall(pid_t thread) {
   __ptrace_syscall_info info{};
-  if (::ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) < 0) return;
+  if (::ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) < 0) return Then::kResume;
   Thread& state = threads_[thread];
   if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
+    if (std::exchange(state.wakes, false)) return Then::kHold;
     const auto installed = std::exchange(state.installing, std::nullopt);
-    if (installed && info.exit.rval == 0) state.kind = installed;
-    return;
+    if (!installed || info.exit.rval != 0) return Then::kResume;
+    state.kind = installed;
+    return Then::kHold;
   }
-  if (info.op != PTRACE_SYSCALL_INFO_ENTRY) return;
+  if (info.op != PTRACE_SYSCALL_INFO_ENTRY) return Then::kResume;
   const seccomp_data call = ToCall(info);
   if (state.kind) {
     listener_(*state.kind, call);
+    state.wakes = call.nr == SYS_futex && call.args[1] == FUTEX_WAKE_PRIVATE;
   } else if (call.nr == SYS_seccomp && call.args[0] == SECCOMP_SET_MODE_FILTER) {
     state.installing = KindOfFilter(thread, call.args[2]);
   }
+  return Then::kResume;
 }
 
 }  // namespace mayfly::testing
