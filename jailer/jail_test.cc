@@ -7,10 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <optional>
 #include <string>
 
@@ -18,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "jailer/sanitized.h"
 #include "jailer/spawn.h"
+#include "jailer/testing/prisoner.h"
 #include "jailer/vm_ids.h"
 
 namespace mayfly::jailer {
@@ -26,79 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-// A probe in a jail, which has told what it sees.
-class Prisoner final {
- public:
-  explicit Prisoner(const Jail& jail) {
-    const OwnedFd program(::open("jailer/jail_probe", O_PATH | O_CLOEXEC));
-    EXPECT_TRUE(program.valid()) << "the test is run from the runfiles' root";
-    std::array<int, 2> in{};
-    std::array<int, 2> out{};
-    EXPECT_EQ(::pipe2(in.data(), O_CLOEXEC), 0);
-    EXPECT_EQ(::pipe2(out.data(), O_CLOEXEC), 0);
-    const OwnedFd theirs_in(in[0]);
-    const OwnedFd theirs_out(out[1]);
-    hold_ = OwnedFd(in[1]);
-    said_ = OwnedFd(out[0]);
-    SpawnOptions options;
-    options.program = program.get();
-    options.arguments = {"jail_probe"};
-    options.fds = {{.source = theirs_in.get(), .target = 0},
-                   {.source = theirs_out.get(), .target = 1}};
-    options.jail = &jail;
-    absl::StatusOr<ChildProcess> child = Spawn(options);
-    EXPECT_TRUE(child.ok()) << child.status();
-    if (!child.ok()) return;
-    child_.emplace(*std::move(child));
-    Listen();
-  }
-  ~Prisoner() {
-    hold_.Reset();
-    if (child_) {
-      EXPECT_EQ(child_->Wait().value().exit_code, 0);
-    }
-  }
-  Prisoner(const Prisoner&) = delete;
-  Prisoner& operator=(const Prisoner&) = delete;
-
-  [[nodiscard]] const std::string& operator[](const std::string& name) { return told_[name]; }
-  [[nodiscard]] pid_t pid() const { return child_ ? child_->pid() : -1; }
-  [[nodiscard]] std::string Namespace(const std::string& kind) const {
-    return fs::read_symlink(Proc("ns/" + kind));
-  }
-  [[nodiscard]] std::string Read(const std::string& name) const {
-    std::ifstream file(Proc(name));
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
- private:
-  [[nodiscard]] std::string Proc(const std::string& name) const {
-    return "/proc/" + std::to_string(pid()) + "/" + name;
-  }
-  // Until the line of a single dot.
-  void Listen() {
-    std::string text;
-    std::array<char, 512> chunk{};
-    while (!text.ends_with("\n.\n")) {
-      const ssize_t got = ::read(said_.get(), chunk.data(), chunk.size());
-      if (got <= 0) break;
-      text.append(chunk.data(), static_cast<size_t>(got));
-    }
-    for (size_t begin = 0; begin < text.size();) {
-      const size_t end = text.find('\n', begin);
-      const std::string line = text.substr(begin, end - begin);
-      if (const size_t sign = line.find('='); sign != std::string::npos) {
-        told_[line.substr(0, sign)] = line.substr(sign + 1);
-      }
-      begin = end + 1;
-    }
-  }
-
-  OwnedFd hold_;
-  OwnedFd said_;
-  std::optional<ChildProcess> child_;
-  std::map<std::string, std::string> told_;
-};
+constexpr char kProbe[] = "jailer/jail_probe";
 
 enum class Made { kForOne, kForMany };
 
@@ -115,7 +42,7 @@ class JailTest : public ::testing::TestWithParam<Made> {
 };
 
 TEST_P(JailTest, HoldsNothing) {
-  Prisoner prisoner(*jail_);
+  Prisoner prisoner(*jail_, kProbe);
   EXPECT_EQ(prisoner["entries"], "0");
   EXPECT_EQ(prisoner["creating"], "EROFS");
   const std::string mounts = prisoner.Read("mountinfo");
@@ -129,14 +56,14 @@ TEST_P(JailTest, HoldsNothing) {
 }
 
 TEST_P(JailTest, HasOneProcess) {
-  Prisoner prisoner(*jail_);
+  Prisoner prisoner(*jail_, kProbe);
   EXPECT_EQ(prisoner["pid"], "1");
   EXPECT_EQ(prisoner["parent"], "0");
   EXPECT_EQ(prisoner["death_signal"], std::to_string(SIGKILL));
 }
 
 TEST_P(JailTest, GivesAUserToEachWhereItCan) {
-  Prisoner prisoner(*jail_);
+  Prisoner prisoner(*jail_, kProbe);
   if (jail_->rootless()) {
     // Shown so where it has no number.
     EXPECT_EQ(prisoner["uid"], "65534");
@@ -151,8 +78,8 @@ TEST_P(JailTest, GivesAUserToEachWhereItCan) {
 }
 
 TEST_P(JailTest, KeepsVmsApart) {
-  Prisoner one(*jail_);
-  Prisoner other(*jail_);
+  Prisoner one(*jail_, kProbe);
+  Prisoner other(*jail_, kProbe);
   EXPECT_NE(one["keyring"], other["keyring"]);
   EXPECT_NE(one.Namespace("pid"), other.Namespace("pid"));
   for (const std::string kind : {"mnt", "net", "ipc", "uts"}) {
@@ -168,7 +95,7 @@ TEST_P(JailTest, KeepsVmsApart) {
 }
 
 TEST_P(JailTest, Limits) {
-  Prisoner prisoner(*jail_);
+  Prisoner prisoner(*jail_, kProbe);
   EXPECT_EQ(prisoner["core"], "0");
   EXPECT_LE(std::stoul(prisoner["files"]), 1024U);
   EXPECT_LE(std::stoul(prisoner["file_size"]), 16UL << 40);
@@ -196,7 +123,7 @@ TEST_P(JailTest, TellsOfAProgramThatItsUserMayNotRun) {
 // A child that changes its user while it shares our memory would take that from us.
 TEST_P(JailTest, LeavesItsStarterReadable) {
   ASSERT_EQ(::prctl(PR_GET_DUMPABLE), 1);
-  { Prisoner prisoner(*jail_); }
+  { Prisoner prisoner(*jail_, kProbe); }
   EXPECT_EQ(::prctl(PR_GET_DUMPABLE), 1);
 }
 

@@ -1,0 +1,81 @@
+#include "jailer/testing/prisoner.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "gtest/gtest.h"
+
+namespace mayfly::jailer {
+
+Prisoner::Prisoner(const Jail& jail, const std::string& program,
+                   const std::vector<std::string>& arguments) {
+  const OwnedFd file(::open(program.c_str(), O_PATH | O_CLOEXEC));
+  EXPECT_TRUE(file.valid()) << "the test is run from the runfiles' root";
+  std::array<int, 2> in{};
+  std::array<int, 2> out{};
+  EXPECT_EQ(::pipe2(in.data(), O_CLOEXEC), 0);
+  EXPECT_EQ(::pipe2(out.data(), O_CLOEXEC), 0);
+  const OwnedFd theirs_in(in[0]);
+  OwnedFd theirs_out(out[1]);
+  hold_ = OwnedFd(in[1]);
+  said_ = OwnedFd(out[0]);
+  SpawnOptions options;
+  options.program = file.get();
+  options.arguments = {program};
+  options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+  options.fds = {{.source = theirs_in.get(), .target = STDIN_FILENO},
+                 {.source = theirs_out.get(), .target = STDOUT_FILENO}};
+  options.jail = &jail;
+  absl::StatusOr<ChildProcess> child = Spawn(options);
+  EXPECT_TRUE(child.ok()) << child.status();
+  if (!child.ok()) return;
+  child_.emplace(*std::move(child));
+  theirs_out.Reset();
+  Listen();
+}
+
+Prisoner::~Prisoner() {
+  hold_.Reset();
+  if (child_) {
+    EXPECT_EQ(child_->Wait().value().exit_code, 0);
+  }
+}
+
+std::string Prisoner::Namespace(const std::string& kind) const {
+  return std::filesystem::read_symlink(Proc("ns/" + kind));
+}
+
+std::string Prisoner::Read(const std::string& name) const {
+  std::ifstream file(Proc(name));
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string Prisoner::Proc(const std::string& name) const {
+  return "/proc/" + std::to_string(pid()) + "/" + name;
+}
+
+void Prisoner::Listen() {
+  std::string text;
+  std::array<char, 512> chunk{};
+  while (!text.ends_with("\n.\n")) {
+    const ssize_t got = ::read(said_.get(), chunk.data(), chunk.size());
+    if (got <= 0) break;
+    text.append(chunk.data(), static_cast<size_t>(got));
+  }
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin);
+    const std::string line = text.substr(begin, end - begin);
+    if (const size_t sign = line.find('='); sign != std::string::npos) {
+      told_[line.substr(0, sign)] = line.substr(sign + 1);
+    }
+    begin = end == std::string::npos ? text.size() : end + 1;
+  }
+}
+
+}  // namespace mayfly::jailer
