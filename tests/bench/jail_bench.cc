@@ -90,7 +90,7 @@ class JailBench final {
   absl::Status ChooseKinds(Starters& starters) {
     kinds_.clear();
     for (const JailKind kind : kJailKinds) {
-      const absl::Status can = starters.Of(kind).Check(kind);
+      absl::Status can = starters.Of(kind).Check(kind);
       if (can.ok()) {
         kinds_.push_back(kind);
       } else if (kind == JailKind::kInCgroup) {
@@ -112,7 +112,7 @@ class JailBench final {
         MAYFLY_ASSIGN_OR_RETURN(turn[kind], starters.Of(kind).Run(kind, at_once));
       }
       // Nobody always has the same one before it.
-      std::ranges::rotate(kinds_, kinds_.begin() + 1);
+      std::rotate(kinds_.begin(), kinds_.begin() + 1, kinds_.end());
       if (i < 0) continue;
       for (const auto& [kind, round] : turn)
         Keep(kind, round, turn[JailKind::kNone], at_once, where);
