@@ -4,10 +4,11 @@
 #include <sched.h>
 
 #include <atomic>
+#include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/clock.h"
-#include "base/status.h"
 
 namespace mayfly::vmm {
 namespace {
@@ -55,10 +56,10 @@ absl::StatusOr<ParkedThread> ParkedThread::Start(std::string name, Preparation p
   const int error = ::pthread_create(&state->handle, &attributes, Main, state.get());
   ::pthread_attr_destroy(&attributes);
   if (error != 0) {
-    return Annotate(ErrnoStatus("the host allows no more threads (raise ulimit -u, or pids.max of "
-                                "the cgroup)",
-                                error),
-                    "starting a thread of the VM");
+    return absl::ResourceExhaustedError(
+        absl::StrCat("starting a thread of the VM: the host allows no more threads (raise ulimit "
+                     "-u, or pids.max of the cgroup): ",
+                     std::strerror(error)));
   }
   return ParkedThread(std::move(state));
 }

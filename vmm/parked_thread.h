@@ -20,8 +20,7 @@ class ParkedThread final {
   using Preparation = std::function<absl::Status()>;
   using Work = std::function<void()>;
 
-  // `name`: at most 15 bytes, for ps and debuggers. Errors: ResourceExhausted and others of
-  // pthread_create(3).
+  // `name`: at most 15 bytes, for ps and debuggers. Errors: ResourceExhausted.
   [[nodiscard]] static absl::StatusOr<ParkedThread> Start(std::string name,
                                                           Preparation preparation);
   ParkedThread(ParkedThread&& other) noexcept;

@@ -45,10 +45,19 @@ void Vcpu::Run() {
     running_ = true;
   }
   Next next = Next::kGoOn;
+  bool has_run = false;
   while (next == Next::kGoOn && !fd_.stop_requested()) {
     const int error = fd_.Run();
     if (error == 0) {
+      has_run = true;
       next = HandleExit();
+    } else if (error == EAGAIN && index_ == 0 && !has_run) {
+      // Others get this answer while they wait for their start-up. The boot CPU gets it when KVM
+      // cannot make a thread that it wants to have beside it
+      // (kvm_nx_huge_page_recovery_worker_start()), again and again.
+      next = Fail(
+          "KVM_RUN: KVM cannot start its thread: the host allows no more (raise ulimit -u, or "
+          "pids.max of the cgroup)");
     } else if (error != EINTR && error != EAGAIN) {
       next = Fail(absl::StrCat("KVM_RUN: ", std::strerror(error)));
     }
