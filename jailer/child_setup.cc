@@ -71,9 +71,9 @@ void DieWithParent(ChildSetup& setup) {
 }
 
 void EnterCgroups(ChildSetup& setup) {
-  for (const int procs : setup.cgroup_procs) {
+  for (const int tasks : setup.cgroup_tasks) {
     constexpr std::string_view kMyself = "0";
-    if (::write(procs, kMyself.data(), kMyself.size()) < 0) Fail(setup, "entering a cgroup");
+    if (::write(tasks, kMyself.data(), kMyself.size()) < 0) Fail(setup, "entering a cgroup");
   }
 }
 

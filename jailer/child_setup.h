@@ -36,7 +36,7 @@ struct ChildSetup {
   ParentDeath parent_death;
   Privileges privileges;
   const JailEntry* jail;  // may be none
-  std::span<const int> cgroup_procs;
+  std::span<const int> cgroup_tasks;
   int parent_pidfd;  // of the parent
   pid_t pid = -1;    // of the child, as the parent knows it
 

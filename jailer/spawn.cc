@@ -97,7 +97,7 @@ absl::StatusOr<ChildProcess> Spawn(const SpawnOptions& options) {
                    .parent_death = options.parent_death,
                    .privileges = options.privileges,
                    .jail = options.jail == nullptr ? nullptr : &options.jail->entry(),
-                   .cgroup_procs = options.cgroup_procs,
+                   .cgroup_tasks = options.cgroup_tasks,
                    .parent_pidfd = parent.get()};
   const KeptDumpable dumpable;
 

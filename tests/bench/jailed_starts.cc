@@ -96,7 +96,7 @@ absl::StatusOr<StartTimes> JailedStarts::RunOne(JailKind kind, std::latch& toget
   if (kind == JailKind::kInCgroup) {
     MAYFLY_ASSIGN_OR_RETURN(cgroup, MakeCgroup());
     options.cgroup = cgroup->directory();
-    options.cgroup_procs = cgroup->tasks();
+    options.cgroup_tasks = cgroup->tasks();
   }
   times.cgroup = MonotonicNow() - times.begin;
   MAYFLY_ASSIGN_OR_RETURN(const jailer::ChildProcess child, jailer::Spawn(options));
