@@ -51,16 +51,31 @@ namespace {
              : absl::Status(status.code(), absl::StrCat(status.message(), "; ", ToAbsl(remedy)));
 }
 
-[[nodiscard]] absl::Status SetLimits(const CgroupLimits& limits, Controller controller,
-                                     const CgroupChild& child) {
+// v1's cpusets begin with nothing, and no process gets in: what is not said is as in the parent.
+[[nodiscard]] absl::StatusOr<std::vector<ControlWrite>> CpusetWrites(CgroupLimits limits,
+                                                                     const CgroupChild& child) {
+  const CgroupParent& parent = child.parent();
+  if (limits.cpuset) MAYFLY_RETURN_IF_ERROR(CheckCpus(*limits.cpuset, parent));
   std::string memory_nodes;
-  if (controller == Controller::kCpuset) {
-    MAYFLY_RETURN_IF_ERROR(CheckCpus(*limits.cpuset, child.parent()));
-    if (child.version() == CgroupVersion::kV1) {
-      MAYFLY_ASSIGN_OR_RETURN(memory_nodes, ReadText(child.parent().directory(), "cpuset.mems"));
+  if (child.version() == CgroupVersion::kV1) {
+    MAYFLY_ASSIGN_OR_RETURN(memory_nodes, ReadText(parent.directory(), "cpuset.mems"));
+    if (!limits.cpuset) {
+      MAYFLY_ASSIGN_OR_RETURN(const std::string cpus, ReadText(parent.directory(), "cpuset.cpus"));
+      MAYFLY_ASSIGN_OR_RETURN(limits.cpuset, CpuList::Parse(cpus));
     }
   }
-  for (const ControlWrite& write : WritesFor(limits, controller, child.version(), memory_nodes)) {
+  return WritesFor(limits, Controller::kCpuset, child.version(), memory_nodes);
+}
+
+[[nodiscard]] absl::Status SetLimits(const CgroupLimits& limits, Controller controller,
+                                     const CgroupChild& child) {
+  std::vector<ControlWrite> writes;
+  if (controller == Controller::kCpuset) {
+    MAYFLY_ASSIGN_OR_RETURN(writes, CpusetWrites(limits, child));
+  } else {
+    writes = WritesFor(limits, controller, child.version(), "");
+  }
+  for (const ControlWrite& write : writes) {
     const int error = child.Write(write.file, write.value);
     if (error == 0) continue;
     if (error == ENOENT && write.need == ControlWrite::Need::kWhereThere) continue;
@@ -104,7 +119,6 @@ std::vector<std::string> Cgroup::Paths() const {
 
 bool Cgroup::OomKilled() const {
   for (const Part& part : parts_) {
-    if (!part.controllers.Has(Controller::kMemory)) continue;
     const absl::StatusOr<std::string> text = part.child.Read(
         part.child.version() == CgroupVersion::kV2 ? "memory.events" : "memory.oom_control");
     if (text.ok() && CountOf(*text, "oom_kill") != 0) return true;

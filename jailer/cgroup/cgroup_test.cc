@@ -270,10 +270,31 @@ TEST_F(CgroupTest, ADiskIsLimited) {
 
 TEST_F(CgroupTest, BadLimitsMakeNothing) {
   CgroupLimits limits;
-  EXPECT_EQ(tree_->Make(limits).status().code(), absl::StatusCode::kInvalidArgument);
   limits.pids = 0;
   EXPECT_EQ(tree_->Make(limits).status().code(), absl::StatusCode::kInvalidArgument);
   for (const std::string& parent : parents_) EXPECT_FALSE(std::filesystem::exists(parent));
+}
+
+TEST_F(CgroupTest, AGivenParentsOwnLimitsHold) {
+  const absl::Status missing = tree_->Make({}).status();
+  EXPECT_EQ(missing.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("there is no cgroup /mayfly-test-"));
+  for (const std::string& parent : parents_) std::filesystem::create_directory(parent);
+  const auto cgroup = tree_->Make({});
+  ASSERT_TRUE(cgroup.ok()) << cgroup.status();
+  const pid_t child = StartIn(*cgroup, &Pause);
+  ASSERT_GT(child, 0) << std::strerror(errno);
+  for (const std::string& parent : parents_) {
+    EXPECT_TRUE(std::ranges::any_of(cgroup->Paths(), [&](const std::string& path) {
+      return path.starts_with(parent + "/");
+    })) << parent;
+  }
+  for (const std::string& path : cgroup->Paths()) {
+    const std::string name = path.substr(path.find("/mayfly-test-"));
+    EXPECT_THAT(Membership(child, name), HasSubstr(name));
+  }
+  ::kill(child, SIGKILL);
+  WaitFor(child);
 }
 
 TEST_F(CgroupTest, WhatTheDeadLeaveIsSweptAndTheLivingIsNot) {
@@ -357,6 +378,12 @@ TEST(CgroupTree, AParentIsAnAbsolutePath) {
     EXPECT_EQ(CgroupTree::Find(settings).status().code(), absl::StatusCode::kInvalidArgument)
         << bad;
   }
+}
+
+TEST(CgroupTree, NothingToLimitIsAMistake) {
+  auto tree = CgroupTree::Find(CgroupSettings::ForThisProcess());
+  ASSERT_TRUE(tree.ok()) << tree.status();
+  EXPECT_EQ(tree->Make({}).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(CgroupTree, WithoutCgroupsSaysWhatToDo) {

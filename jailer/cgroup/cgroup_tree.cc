@@ -1,6 +1,7 @@
 #include "jailer/cgroup/cgroup_tree.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -34,7 +35,7 @@ absl::StatusOr<CgroupTree> CgroupTree::Find(const CgroupSettings& settings) {
   for (CgroupHierarchy& hierarchy : ParseHierarchies(mountinfo, memberships, settings.root)) {
     slots.push_back({.place = CgroupPlace(std::move(hierarchy), settings), .parent = nullptr});
   }
-  return CgroupTree(std::move(slots));
+  return CgroupTree(settings.parent, std::move(slots));
 }
 
 // A controller that a hierarchy of v1 has is none of v2's (cgroup-v2.rst, "Mounting").
@@ -56,24 +57,39 @@ ControllerFinding CgroupTree::Look(Controller controller) const {
   return finding;
 }
 
+std::optional<ControllerSet> CgroupTree::ShareOf(const Slot& slot, ControllerSet needed) const {
+  ControllerSet share;
+  for (const Controller controller : kControllers) {
+    if (needed.Has(controller) && SlotOf(controller) == &slot) share.Add(controller);
+  }
+  if (!share.empty()) return share;
+  if (given_parent_.empty() || ::access(slot.place.path().c_str(), F_OK) != 0) return std::nullopt;
+  // A cgroup of v1 takes no process before it has CPUs.
+  if (slot.place.hierarchy().controllers.Has(Controller::kCpuset)) share.Add(Controller::kCpuset);
+  return share;
+}
+
 absl::StatusOr<Cgroup> CgroupTree::Make(const CgroupLimits& limits) {
   MAYFLY_RETURN_IF_ERROR(limits.Check());
   const ControllerSet needed = limits.Controllers();
-  if (needed.empty()) return absl::InvalidArgumentError("a cgroup: nothing is to be limited");
+  if (needed.empty() && given_parent_.empty()) {
+    return absl::InvalidArgumentError("a cgroup: nothing is to be limited");
+  }
   std::vector<Cgroup::Part> parts;
   ControllerSet had;
   for (Slot& slot : slots_) {
-    ControllerSet controllers;
-    for (const Controller controller : kControllers) {
-      if (needed.Has(controller) && SlotOf(controller) == &slot) controllers.Add(controller);
-    }
-    if (controllers.empty()) continue;
-    absl::StatusOr<Cgroup::Part> part = MakePart(slot, controllers);
-    if (!part.ok()) return WhyNot(controllers, part.status());
+    const std::optional<ControllerSet> share = ShareOf(slot, needed);
+    if (!share) continue;
+    absl::StatusOr<Cgroup::Part> part = MakePart(slot, *share);
+    if (!part.ok()) return WhyNot(*share, part.status());
     parts.push_back(*std::move(part));
-    had.Add(controllers);
+    had.Add(*share);
   }
   if (!had.HasAll(needed)) return WhyNot(needed, absl::NotFoundError("no cgroups are mounted"));
+  if (parts.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("there is no cgroup ", given_parent_,
+                                                      " to run a VM in; make it, or give limits"));
+  }
   return Cgroup::Make(std::move(parts), limits);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,10 @@ class CgroupTree final {
   // nothing.
   [[nodiscard]] ControllerFinding Look(Controller controller) const;
 
-  // A cgroup for a VM that is held to `limits`, which limit something. Errors: InvalidArgument for
-  // bad limits; FailedPrecondition where one cannot be had; errno's. All say what to do.
+  // A cgroup for a VM that is held to `limits`: in the hierarchies which these need and, where the
+  // settings name a parent, in all that have it, whose own limits then hold the VM. Errors:
+  // InvalidArgument for bad limits, and for none at all where no parent was named;
+  // FailedPrecondition where one cannot be had; errno's. All say what to do.
   [[nodiscard]] absl::StatusOr<Cgroup> Make(const CgroupLimits& limits);
 
   // Removes what dead owners left where this one makes cgroups.
@@ -36,11 +39,15 @@ class CgroupTree final {
     std::shared_ptr<CgroupParent> parent;  // once it was needed
   };
 
-  explicit CgroupTree(std::vector<Slot> slots) : slots_(std::move(slots)) {}
+  CgroupTree(std::string given_parent, std::vector<Slot> slots)
+      : given_parent_(std::move(given_parent)), slots_(std::move(slots)) {}
   [[nodiscard]] const Slot* SlotOf(Controller controller) const;
+  // Of `needed`, what one hierarchy has; nothing where no cgroup is to be in it.
+  [[nodiscard]] std::optional<ControllerSet> ShareOf(const Slot& slot, ControllerSet needed) const;
   [[nodiscard]] absl::StatusOr<Cgroup::Part> MakePart(Slot& slot, ControllerSet controllers);
   [[nodiscard]] absl::Status WhyNot(ControllerSet controllers, const absl::Status& failure) const;
 
+  std::string given_parent_;
   std::vector<Slot> slots_;
 };
 
