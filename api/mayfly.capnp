@@ -158,6 +158,8 @@ enum ExitReason {
   internalError @7;  # KVM or the VMM could not go on; `detail` holds registers and instruction bytes
   violation @8;      # the VMM did what it may not (seccomp), and was ended on the spot: who started the
                      # process learns it by its exit status, 159, and its last words
+  outOfMemory @9;    # the kernel ended it for want of memory (its cgroup's, or the host's): who started the
+                     # process, and knows its cgroup, learns it by the count of memory.events there
 }
 
 struct ExitStatus {

@@ -16,6 +16,7 @@ enum class ExitReason : uint8_t {
   kTimeout,        // by the host's clock
   kInternalError,  // KVM or the VMM could not go on
   kViolation,      // the VMM did what it may not (seccomp), and was ended on the spot
+  kOutOfMemory,    // the kernel ended it for want of memory
 };
 
 struct ExitStatus {

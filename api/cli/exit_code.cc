@@ -22,6 +22,8 @@ int ExitCodeOf(const vmm::ExitStatus& status) {
       return code(ExitCode::kFailure);
     case vmm::ExitReason::kViolation:
       return code(ExitCode::kViolation);
+    case vmm::ExitReason::kOutOfMemory:
+      return code(ExitCode::kOutOfMemory);
   }
   return code(ExitCode::kFailure);
 }

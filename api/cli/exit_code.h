@@ -16,6 +16,7 @@ enum class ExitCode : int {
   kInterrupted = 130,  // 128 + SIGINT
   kQuit = 131,         // 128 + SIGQUIT
   kGuestPanic = 134,   // 128 + SIGABRT
+  kOutOfMemory = 137,  // 128 + SIGKILL
   kTripleFault = 139,  // 128 + SIGSEGV
   kBrokenPipe = 141,   // 128 + SIGPIPE
   kTerminated = 143,   // 128 + SIGTERM

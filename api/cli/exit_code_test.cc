@@ -28,6 +28,7 @@ TEST(ExitCode, EveryReasonHasItsOwn) {
   EXPECT_EQ(CodeOf(vmm::ExitReason::kTimeout), 124);
   EXPECT_EQ(CodeOf(vmm::ExitReason::kInternalError), 125);
   EXPECT_EQ(CodeOf(vmm::ExitReason::kViolation), 159);
+  EXPECT_EQ(CodeOf(vmm::ExitReason::kOutOfMemory), 137);
 }
 
 TEST(ExitCode, TheUsersMistakesAreUsage) {

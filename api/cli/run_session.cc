@@ -49,6 +49,7 @@ constexpr std::array kEndingSignals = {
     case vmm::ExitReason::kTimeout:
     case vmm::ExitReason::kInternalError:
     case vmm::ExitReason::kViolation:
+    case vmm::ExitReason::kOutOfMemory:
       return true;
   }
   return true;

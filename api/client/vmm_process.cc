@@ -1,6 +1,7 @@
 #include "api/client/vmm_process.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "api/client/process_end.h"
 #include "base/status.h"
 #include "jailer/sanitized.h"
@@ -73,13 +75,18 @@ absl::StatusOr<OwnedFd> VmmProcess::FindProgram() {
   return program;
 }
 
-absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program, const jailer::Jail& jail) {
+absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program, const jailer::Jail& jail,
+                                             std::optional<jailer::Cgroup> cgroup) {
   MAYFLY_ASSIGN_OR_RETURN(Ends socket, MakeSocketPair());
   MAYFLY_ASSIGN_OR_RETURN(Ends words, MakePipe());
   jailer::SpawnOptions options;
   options.program = program;
   // A sanitizer's runtime needs its libraries, and /proc.
   if (!jailer::kSanitized) options.jail = &jail;
+  if (cgroup) {
+    options.cgroup = cgroup->directory();
+    options.cgroup_tasks = cgroup->tasks();
+  }
   options.arguments = {kProgramName, "--socket-fd", std::to_string(kSocketTarget)};
   // Our own standard output must not be there: whoever reads it would wait for the end of the VMM
   // process, which outlives the VM by the kernel's teardown. 0 and 1 are taken all the same, lest
@@ -89,14 +96,24 @@ absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program, const jailer::Jail& ja
                  {.source = words_end, .target = STDOUT_FILENO},
                  {.source = words_end, .target = STDERR_FILENO},
                  {.source = socket.theirs.get(), .target = kSocketTarget}};
-  MAYFLY_ASSIGN_OR_RETURN(jailer::ChildProcess process, jailer::Spawn(options));
-  return VmmProcess(std::move(process), std::move(socket.ours), std::move(words.ours));
+  absl::StatusOr<jailer::ChildProcess> process = jailer::Spawn(options);
+  if (!process.ok() && cgroup) {
+    return Annotate(process.status(), absl::StrCat("starting a VMM in the cgroup ",
+                                                   absl::StrJoin(cgroup->Paths(), ", ")));
+  }
+  if (!process.ok()) return process.status();
+  return VmmProcess(*std::move(process), std::move(cgroup), std::move(socket.ours),
+                    std::move(words.ours));
 }
 
-absl::StatusOr<VmmProcess> VmmProcess::Spawn() {
+absl::StatusOr<VmmProcess> VmmProcess::Spawn(std::optional<jailer::Cgroup> cgroup) {
   MAYFLY_ASSIGN_OR_RETURN(const OwnedFd program, FindProgram());
   MAYFLY_ASSIGN_OR_RETURN(const jailer::Jail jail, jailer::Jail::ForOne());
-  return Spawn(program.get(), jail);
+  return Spawn(program.get(), jail, std::move(cgroup));
+}
+
+bool VmmProcess::RanOutOfMemory(const absl::StatusOr<jailer::ProcessEnd>& end) const {
+  return end.ok() && end->signal == SIGKILL && cgroup_ && cgroup_->OomKilled();
 }
 
 std::vector<std::string> VmmProcess::JailLacks() const {
@@ -116,6 +133,13 @@ vmm::ExitStatus VmmProcess::JudgeDeath() const {
                                    "ended at once (",
                                    words, "): a fault of Mayfly's, or a guest that broke out; ",
                                    "please report it")};
+  }
+  if (RanOutOfMemory(end)) {
+    return {.reason = vmm::ExitReason::kOutOfMemory,
+            .detail =
+                "the kernel ended the VM, as its limit of memory was reached or the host had "
+                "none left; the limit has to hold what the guest touches of its memory, and "
+                "some MiB for the VMM"};
   }
   std::string text = absl::StrCat("the VMM went away: ", kProgramName, " (process ", process_.pid(),
                                   ") ", Describe(end));

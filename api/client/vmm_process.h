@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/owned_fd.h"
+#include "jailer/cgroup/cgroup.h"
 #include "jailer/jail.h"
 #include "jailer/spawn.h"
 #include "vmm/exit_status.h"
@@ -21,29 +23,39 @@ class [[nodiscard]] VmmProcess final {
   // The program: $MAYFLY_VMM where it is set, otherwise `mayfly-vmm` beside the running program.
   // Errors: NotFound and others, naming the path.
   [[nodiscard]] static absl::StatusOr<OwnedFd> FindProgram();
-  // Starts `program` (an open mayfly-vmm) in `jail`. It holds its socket and a pipe for its last
-  // words, and nothing else of ours.
-  [[nodiscard]] static absl::StatusOr<VmmProcess> Spawn(int program, const jailer::Jail& jail);
+  // Starts `program` (an open mayfly-vmm) in `jail`, held to the limits of `cgroup` where there is
+  // one (jailer/cgroup/cgroup_tree.h makes it). It holds its socket and a pipe for its last words,
+  // and nothing else of ours.
+  [[nodiscard]] static absl::StatusOr<VmmProcess> Spawn(
+      int program, const jailer::Jail& jail, std::optional<jailer::Cgroup> cgroup = std::nullopt);
   // Both, in a jail of its own.
-  [[nodiscard]] static absl::StatusOr<VmmProcess> Spawn();
+  [[nodiscard]] static absl::StatusOr<VmmProcess> Spawn(
+      std::optional<jailer::Cgroup> cgroup = std::nullopt);
 
   // Our end of the socket pair, non-blocking. Once.
   [[nodiscard]] OwnedFd TakeSocket() { return std::move(socket_); }
   [[nodiscard]] const jailer::ChildProcess& process() const { return process_; }
   // What its jail lacks of what jails have here, each a sentence with its remedy. Usually nothing.
   [[nodiscard]] std::vector<std::string> JailLacks() const;
-  // For when its socket was closed unexpectedly: what became of its VM (kViolation or
+  [[nodiscard]] const std::optional<jailer::Cgroup>& cgroup() const { return cgroup_; }
+  // For when its socket was closed unexpectedly: what became of its VM (kViolation, kOutOfMemory or
   // kInternalError), with the end of the process and its last words as the detail. Ends the process
   // first, should it still run. Once.
   [[nodiscard]] vmm::ExitStatus JudgeDeath() const;
 
  private:
-  VmmProcess(jailer::ChildProcess process, OwnedFd socket, OwnedFd last_words)
+  VmmProcess(jailer::ChildProcess process, std::optional<jailer::Cgroup> cgroup, OwnedFd socket,
+             OwnedFd last_words)
       : process_(std::move(process)),
+        cgroup_(std::move(cgroup)),
         socket_(std::move(socket)),
         last_words_(std::move(last_words)) {}
 
+  // Whether the kernel ended it for want of memory.
+  [[nodiscard]] bool RanOutOfMemory(const absl::StatusOr<jailer::ProcessEnd>& end) const;
+
   jailer::ChildProcess process_;
+  std::optional<jailer::Cgroup> cgroup_;
   OwnedFd socket_;
   OwnedFd last_words_;  // what it writes to its standard error
 };

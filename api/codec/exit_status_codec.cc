@@ -9,9 +9,9 @@ namespace {
 // One list in two languages: the ends agreeing says that neither was extended alone.
 static_assert(static_cast<unsigned>(vmm::ExitReason::kStatus) ==
               static_cast<unsigned>(rpc::ExitReason::STATUS));
-static_assert(static_cast<unsigned>(vmm::ExitReason::kViolation) ==
-              static_cast<unsigned>(rpc::ExitReason::VIOLATION));
-constexpr auto kLastReason = static_cast<unsigned>(vmm::ExitReason::kViolation);
+static_assert(static_cast<unsigned>(vmm::ExitReason::kOutOfMemory) ==
+              static_cast<unsigned>(rpc::ExitReason::OUT_OF_MEMORY));
+constexpr auto kLastReason = static_cast<unsigned>(vmm::ExitReason::kOutOfMemory);
 
 }  // namespace
 
