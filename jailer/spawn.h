@@ -18,7 +18,8 @@ struct SpawnOptions {
   Privileges privileges = Privileges::kRenounced;
   const Jail* jail = nullptr;  // its surroundings; ours where there is none. Renounces privileges
   // Where it is counted and limited from its first instruction on: the open directory of a cgroup
-  // of version 2, or none (-1), and open files `tasks` of version 1 (cgroup_child.h says why these).
+  // of version 2, or none (-1), and open files `tasks` of version 1 (cgroup/cgroup_child.h says why
+  // these).
   int cgroup = -1;
   std::vector<int> cgroup_tasks;
 };

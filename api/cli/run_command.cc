@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/cli/exit_code.h"
 #include "api/cli/help.h"
+#include "api/cli/open_cgroup.h"
 #include "api/cli/open_devices.h"
 #include "api/cli/open_file.h"
 #include "api/cli/run_options.h"
@@ -106,9 +108,13 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
   absl::StatusOr<api::MachineSpec> spec = OpenSpec(*options);
   if (!spec.ok()) return Fail(spec.status());
 
+  absl::StatusOr<std::optional<jailer::Cgroup>> cgroup =
+      OpenCgroup(options->limit, options->cgroup_parent);
+  if (!cgroup.ok()) return Fail(cgroup.status());
+
   // The VMM is on its way while all the rest is made ready.
   timeline.Record(TimelineStep::kSpawned);
-  absl::StatusOr<api::VmmProcess> process = api::VmmProcess::Spawn();
+  absl::StatusOr<api::VmmProcess> process = api::VmmProcess::Spawn(*std::move(cgroup));
   if (!process.ok()) return Fail(process.status());
   for (const std::string& lack : process->JailLacks()) Complain(lack);
   std::vector<api::PasstProcess> passts;
@@ -126,6 +132,8 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
       return Fail(status);
     }
   }
+  RemoveCgroupLater(*process);
+  SweepCgroups(options->cgroup_parent);
   // Nothing is left to do but to free memory, which the kernel does faster. The VMM notices that
   // its client is gone, and ends by itself: the kernel takes some 15 ms to free a VM, and nobody
   // waits for it.

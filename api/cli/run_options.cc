@@ -29,12 +29,14 @@ constexpr uint64_t kMostCpus = std::numeric_limits<uint16_t>::max();
 
 enum class Option : int {
   kBoot = 256,  // beyond any short option
+  kCgroupParent,
   kCmdline,
   kCpus,
   kDisk,
   kHelp,
   kInitrd,
   kKernel,
+  kLimit,
   kMemory,
   kNet,
   kTimeline,
@@ -47,12 +49,14 @@ constexpr option Long(const char* name, int argument, Option value) {
 
 constexpr std::array kOptions = {
     Long("boot", required_argument, Option::kBoot),
+    Long("cgroup-parent", required_argument, Option::kCgroupParent),
     Long("cmdline", required_argument, Option::kCmdline),
     Long("cpus", required_argument, Option::kCpus),
     Long("disk", required_argument, Option::kDisk),
     Long("help", no_argument, Option::kHelp),
     Long("initrd", required_argument, Option::kInitrd),
     Long("kernel", required_argument, Option::kKernel),
+    Long("limit", required_argument, Option::kLimit),
     Long("memory", required_argument, Option::kMemory),
     Long("net", required_argument, Option::kNet),
     Long("timeline", optional_argument, Option::kTimeline),
@@ -85,6 +89,10 @@ constexpr char kShortOptions[] = "+:h";
   switch (which) {
     case Option::kBoot:
       return ParseBoot(value, options.boot_protocol);
+    case Option::kCgroupParent:
+      options.cgroup_parent = value;
+      if (!options.cgroup_parent.empty()) return absl::OkStatus();
+      return BadOption("--cgroup-parent", "give a cgroup, from the top, such as /fleet");
     case Option::kCmdline:
       options.command_line = value;
       return absl::OkStatus();
@@ -109,6 +117,8 @@ constexpr char kShortOptions[] = "+:h";
     case Option::kKernel:
       options.kernel = value;
       return NotEmpty("--kernel", value);
+    case Option::kLimit:
+      return ParseLimitOption(value, options.limit);
     case Option::kMemory: {
       MAYFLY_ASSIGN_OR_RETURN(options.memory, ParseMemoryOption(value));
       return absl::OkStatus();

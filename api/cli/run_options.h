@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "api/cli/disk_option.h"
+#include "api/cli/limit_option.h"
 #include "api/cli/memory_option.h"
 #include "api/cli/net_option.h"
 #include "base/clock.h"
@@ -27,7 +28,9 @@ struct RunOptions {
   std::vector<NetOption> nets;
   unsigned cpus = 1;
   MemoryOption memory;
-  Nanoseconds timeout{0};  // none
+  LimitOption limit;
+  std::string cgroup_parent;  // empty: none was named
+  Nanoseconds timeout{0};     // none
   vmm::BootProtocol boot_protocol = vmm::BootProtocol::kAuto;
   TimelineReport timeline = TimelineReport::kNone;
   std::string timeline_path;  // of the drawing

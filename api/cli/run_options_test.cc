@@ -37,14 +37,35 @@ TEST(RunOptions, DefaultsAreThoseOfTheHelp) {
   EXPECT_EQ(options.boot_protocol, vmm::BootProtocol::kAuto);
   EXPECT_EQ(options.timeline, TimelineReport::kNone);
   EXPECT_TRUE(options.disks.empty());
+  EXPECT_TRUE(options.limit.empty());
 }
 
 TEST(RunOptions, UnderstandsAll) {
-  const RunOptions options =
-      Parse({"--kernel=k", "--initrd", "i", "--cmdline", "console=hvc0", "--disk", "a.img",
-             "--disk=b,c.img,ro", "--disk", "d,rw", "--cpus", "4", "--memory", "1G", "--timeout",
-             "500ms", "--boot", "linux64", "--timeline"})
-          .value();
+  const RunOptions options = Parse({"--kernel=k",
+                                    "--initrd",
+                                    "i",
+                                    "--cmdline",
+                                    "console=hvc0",
+                                    "--disk",
+                                    "a.img",
+                                    "--disk=b,c.img,ro",
+                                    "--disk",
+                                    "d,rw",
+                                    "--cpus",
+                                    "4",
+                                    "--memory",
+                                    "1G",
+                                    "--timeout",
+                                    "500ms",
+                                    "--boot",
+                                    "linux64",
+                                    "--timeline",
+                                    "--limit",
+                                    "cpu=2",
+                                    "--limit=pids=9",
+                                    "--cgroup-parent",
+                                    "/fleet"})
+                                 .value();
   EXPECT_EQ(options.kernel, "k");
   EXPECT_EQ(options.initrd, "i");
   EXPECT_EQ(options.command_line, "console=hvc0");
@@ -60,6 +81,9 @@ TEST(RunOptions, UnderstandsAll) {
   EXPECT_EQ(options.timeout, std::chrono::milliseconds(500));
   EXPECT_EQ(options.boot_protocol, vmm::BootProtocol::kLinux64);
   EXPECT_EQ(options.timeline, TimelineReport::kTable);
+  EXPECT_EQ(options.limit.limits.cpus, 2);
+  EXPECT_EQ(options.limit.limits.pids, 9U);
+  EXPECT_EQ(options.cgroup_parent, "/fleet");
 }
 
 TEST(RunOptions, TimelineCanBeDrawn) {
@@ -101,6 +125,8 @@ TEST(RunOptions, ErrorsNameTheOption) {
   EXPECT_THAT(ErrorOf({"--kernel", "k", "--timeout", "soon"}), HasSubstr("--timeout"));
   EXPECT_THAT(ErrorOf({"--kernel", "k", "--timeout", "0"}), HasSubstr("--timeout"));
   EXPECT_THAT(ErrorOf({"--kernel", "k", "--boot", "efi"}), HasSubstr("--boot"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--limit", "cpu=0"}), HasSubstr("--limit: cpu"));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "--cgroup-parent="}), HasSubstr("--cgroup-parent"));
   EXPECT_THAT(ErrorOf({"--kernel", "k", "--disk", ""}), HasSubstr("--disk"));
   EXPECT_THAT(ErrorOf({"--kernel", "k", "--disk", ",ro"}), HasSubstr("--disk"));
   EXPECT_THAT(ErrorOf({"--kernel", "k", "--timeline="}), HasSubstr("--timeline"));

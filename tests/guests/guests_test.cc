@@ -44,6 +44,7 @@ const std::vector<GuestCase> kCases = {
     {.guest = "memory_edges", .words = {"--memory", "128M"}, .output = "128 MiB"},
     // Beyond the hole below 4 GiB.
     {.guest = "memory_edges", .words = {"--memory", "5G"}, .output = "5120 MiB"},
+    {.guest = "memory_hog", .words = {"--cmdline", "touch=32"}, .output = "touched 32 MiB"},
     {.guest = "timer"},
     {.guest = "smp", .output = "1 cpu"},
     {.guest = "smp", .words = {"--cpus", "2"}, .output = "2 cpus"},

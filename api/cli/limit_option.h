@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "jailer/cgroup/cgroup_limits.h"
+
+namespace mayfly::cli {
+
+// --limit, understood: what the VMM may take of the host. Disks are still names.
+struct LimitOption {
+  struct Disk {
+    std::string path;
+    jailer::IoLimit limit;  // without its device
+  };
+
+  jailer::CgroupLimits limits;  // without io
+  std::vector<Disk> disks;
+
+  [[nodiscard]] bool empty() const { return limits.Controllers().empty() && disks.empty(); }
+};
+
+// "WORD[,WORD]..." into `option`, in addition to what is there. Errors: InvalidArgument, one
+// sentence that begins with "--limit".
+[[nodiscard]] absl::Status ParseLimitOption(std::string_view text, LimitOption& option);
+
+}  // namespace mayfly::cli
