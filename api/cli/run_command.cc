@@ -119,12 +119,17 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
   for (const std::string& lack : process->JailLacks()) Complain(lack);
   std::vector<api::PasstProcess> passts;
   if (const absl::Status status = CompleteSpec(*options, *spec, passts); !status.ok()) {
+    RemoveCgroupLater(*process);
     return Fail(status);
   }
 
   kj::AsyncIoContext io = kj::setupAsyncIo();
+  // When all has been sent, the VMM is busy, and this process has nothing to do.
+  const kj::Promise<void> swept =
+      kj::evalLast([&options] { SweepCgroups(options->cgroup_parent); }).eagerlyEvaluate(nullptr);
   RunSession session(io, *process, passts);
   RunOutcome outcome = session.Run(*std::move(spec));
+  RemoveCgroupLater(*process);
   if (!outcome.complaint.empty()) Complain(outcome.complaint);
   if (options->timeline != TimelineReport::kNone) {
     session.AddTimeline(timeline);
@@ -132,8 +137,6 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
       return Fail(status);
     }
   }
-  RemoveCgroupLater(*process);
-  SweepCgroups(options->cgroup_parent);
   // Nothing is left to do but to free memory, which the kernel does faster. The VMM notices that
   // its client is gone, and ends by itself: the kernel takes some 15 ms to free a VM, and nobody
   // waits for it.
