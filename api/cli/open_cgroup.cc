@@ -4,6 +4,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,6 +18,8 @@ namespace {
 
 // After that it is left to the next command (SweepCgroups()).
 constexpr int kPatienceMilliseconds = 5000;
+constexpr int kMostAttempts = 1000;
+constexpr std::chrono::milliseconds kPause{5};
 
 [[nodiscard]] absl::StatusOr<jailer::CgroupTree> FindTree(const std::string& parent) {
   jailer::CgroupSettings settings = jailer::CgroupSettings::ForThisProcess();
@@ -38,6 +43,14 @@ constexpr int kPatienceMilliseconds = 5000;
   return limits;
 }
 
+// A thread of the kernel's may be in it a moment longer than the VMM.
+void RemoveWhenEmpty(const std::string& path) {
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    if (::rmdir(path.c_str()) == 0 || errno != EBUSY) return;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<jailer::Cgroup>> OpenCgroup(const LimitOption& option,
@@ -53,13 +66,16 @@ void RemoveCgroupLater(const api::VmmProcess& vmm) {
   if (!vmm.cgroup()) return;
   const std::vector<std::string> paths = vmm.cgroup()->Paths();
   if (::fork() != 0) return;
-  // Nothing is to be held open for whoever waits for its end: not our streams, nor the VMM's
-  // socket.
-  ::dup2(vmm.process().pidfd(), STDIN_FILENO);
-  ::syscall(SYS_close_range, STDIN_FILENO + 1, ~0U, 0);
+  // Nothing is to be held for whoever waits for its end, or for ours: not our streams, nor the
+  // VMM's socket, a directory, or the terminal and its signals.
+  ::setsid();
+  const bool nothing_held = ::chdir("/") == 0 &&
+                            ::dup2(vmm.process().pidfd(), STDIN_FILENO) == STDIN_FILENO &&
+                            ::syscall(SYS_close_range, STDIN_FILENO + 1, ~0U, 0) == 0;
+  if (!nothing_held) ::_exit(1);
   pollfd ended{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
   ::poll(&ended, 1, kPatienceMilliseconds);
-  for (const std::string& path : paths) ::rmdir(path.c_str());
+  for (const std::string& path : paths) RemoveWhenEmpty(path);
   ::_exit(0);
 }
 

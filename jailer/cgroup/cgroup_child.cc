@@ -19,7 +19,8 @@ namespace mayfly::jailer {
 namespace {
 
 constexpr std::string_view kNamePrefix = "vm-";
-constexpr mode_t kDirectoryMode = 0755;
+// Who can open something in it can lock it, and so keep it from being swept.
+constexpr mode_t kDirectoryMode = 0700;
 // Names can be taken by what the dead left, and a fresh cgroup can be swept before it is locked.
 // Either ends soon.
 constexpr int kMostAttempts = 10'000;
@@ -60,7 +61,9 @@ absl::StatusOr<CgroupChild> CgroupChild::Make(std::shared_ptr<const CgroupParent
     if (!entrance.valid()) continue;
     if (::flock(entrance.get(), LOCK_SH | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK) continue;
-      return ErrnoStatus(absl::StrCat("locking the cgroup ", parent->path(), "/", name));
+      const int error = errno;
+      ::unlinkat(parent->directory(), name.c_str(), AT_REMOVEDIR);
+      return ErrnoStatus(absl::StrCat("locking the cgroup ", parent->path(), "/", name), error);
     }
     if (::faccessat(parent->directory(), name.c_str(), F_OK, 0) != 0) continue;
     return CgroupChild(std::move(parent), std::move(name), std::move(entrance));

@@ -62,9 +62,9 @@ std::optional<ControllerSet> CgroupTree::ShareOf(const Slot& slot, ControllerSet
   for (const Controller controller : kControllers) {
     if (needed.Has(controller) && SlotOf(controller) == &slot) share.Add(controller);
   }
-  if (!share.empty()) return share;
-  if (given_parent_.empty() || ::access(slot.place.path().c_str(), F_OK) != 0) return std::nullopt;
-  // A cgroup of v1 takes no process before it has CPUs.
+  const bool is_given = !given_parent_.empty() && ::access(slot.place.path().c_str(), F_OK) == 0;
+  if (share.empty() && !is_given) return std::nullopt;
+  // A cgroup of v1 takes no process before it has CPUs, whatever else is mounted with them.
   if (slot.place.hierarchy().controllers.Has(Controller::kCpuset)) share.Add(Controller::kCpuset);
   return share;
 }
