@@ -67,7 +67,9 @@ void DieWithParent(ChildSetup& setup) {
   // It may have died before that was in force. getppid(2) cannot tell: from within a pid namespace
   // all parents outside look alike.
   pollfd parent{.fd = setup.parent_pidfd, .events = POLLIN, .revents = 0};
-  if (::poll(&parent, 1, 0) != 0) ::_exit(kSetupFailed);
+  const int ended = ::poll(&parent, 1, 0);
+  if (ended < 0) Fail(setup, "looking whether the parent lives");
+  if (ended > 0) ::_exit(kSetupFailed);
 }
 
 void EnterCgroups(ChildSetup& setup) {
@@ -102,6 +104,10 @@ void BecomeProgram(void* argument) {
   // Changing users takes it back (prctl(2)).
   DieWithParent(setup);
   GrantFds(setup);
+  // Behind the last use of descriptors with the starter's numbers.
+  if (setup.privileges == Privileges::kRenounced) {
+    if (const char* const step = LimitResources()) Fail(setup, step);
+  }
   // Handlers are gone since the clone; the mask of the caller's thread would be inherited by the
   // program.
   sigset_t none;

@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,8 +33,14 @@ constexpr std::array kSharedPaths = {"/proc/self/ns/mnt", "/proc/self/ns/net", "
                                      "/proc/self/ns/uts"};
 static_assert(kSharedPaths.size() == kSharedNamespaces);
 
-// Making and entering namespaces, roots, other users, and emptying the bounding set.
-constexpr std::array kNeeded = {CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_SETUID, CAP_SETGID, CAP_SETPCAP};
+// Making and entering namespaces, roots, other users, emptying the bounding set; and ending what is
+// another user's, which goes for PR_SET_PDEATHSIG, too.
+constexpr std::array kNeeded = {CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_SETUID,
+                                CAP_SETGID,    CAP_SETPCAP,    CAP_KILL};
+
+// Of the pid namespace that a host boots with (PROC_PID_INIT_INO in the kernel's proc_ns.h). In
+// another one, the numbers of processes, and so of users (vm_ids.h), can be those of a neighbour.
+constexpr ino_t kInitialPidNamespace = 0xeffffffc;
 
 [[nodiscard]] bool HasCapabilities() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
@@ -53,8 +60,13 @@ constexpr std::array kNeeded = {CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_SETUID, CAP_S
   return length > 0 && MapsVmIds({text.data(), static_cast<size_t>(length)});
 }
 
+[[nodiscard]] bool HasHostsProcessNumbers() {
+  struct stat pids {};
+  return ::stat("/proc/self/ns/pid", &pids) == 0 && pids.st_ino == kInitialPidNamespace;
+}
+
 [[nodiscard]] bool MayGiveIds() {
-  return HasCapabilities() && FileMapsVmIds("/proc/self/uid_map") &&
+  return HasCapabilities() && HasHostsProcessNumbers() && FileMapsVmIds("/proc/self/uid_map") &&
          FileMapsVmIds("/proc/self/gid_map");
 }
 

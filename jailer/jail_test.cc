@@ -1,16 +1,22 @@
 #include "jailer/jail.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -125,6 +131,37 @@ TEST_P(JailTest, LeavesItsStarterReadable) {
   ASSERT_EQ(::prctl(PR_GET_DUMPABLE), 1);
   { Prisoner prisoner(*jail_, kProbe); }
   EXPECT_EQ(::prctl(PR_GET_DUMPABLE), 1);
+}
+
+// Some on their way, some with their program already.
+TEST_P(JailTest, LeavesItsStarterReadableWhenManyAreMadeAtOnce) {
+  constexpr int kThreads = 4;
+  constexpr int kEach = 15;
+  ASSERT_EQ(::prctl(PR_GET_DUMPABLE), 1);
+  std::vector<std::thread> starters;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    starters.emplace_back([this] {
+      for (int i = 0; i < kEach; ++i) Prisoner prisoner(*jail_, kProbe);
+    });
+  }
+  for (std::thread& starter : starters) starter.join();
+  EXPECT_EQ(::prctl(PR_GET_DUMPABLE), 1);
+}
+
+// Who may not end what is another user's could not end its VMs.
+TEST_P(JailTest, GivesNoUserToVmsThatItsStarterCouldNotEnd) {
+  const pid_t starter = ::fork();
+  if (starter == 0) {
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+    ::syscall(SYS_capget, &header, sets.data());
+    sets[CAP_TO_INDEX(CAP_KILL)].effective &= ~CAP_TO_MASK(CAP_KILL);
+    if (::syscall(SYS_capset, &header, sets.data()) != 0) ::_exit(2);
+    ::_exit(Jail::ForOne().value().rootless() ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(starter, &status, 0), starter);
+  EXPECT_EQ(status, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(, JailTest, ::testing::Values(Made::kForOne, Made::kForMany),

@@ -22,9 +22,11 @@ constexpr unsigned long kCapabilities = 64;
 bool EmptyBoundingSet() {
   for (unsigned long capability = 0; capability < kCapabilities; ++capability) {
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
-    if (errno == EINVAL) return true;  // there are no more
-    const bool allowed_to_stay = errno == EPERM && ::geteuid() != 0;
-    if (!allowed_to_stay && ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) != 0) return false;
+    const int error = errno;
+    const int held = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+    if (held < 0) return true;  // EINVAL: there are no more
+    errno = error;
+    if (held == 1) return error == EPERM && ::geteuid() != 0;
   }
   return true;
 }
@@ -59,7 +61,6 @@ constexpr std::array kLimits = {
     Limit{RLIMIT_MEMLOCK, rlim_t{8} << 20},
 };
 
-// Never more than there was.
 bool TakeLimits() {
   return std::ranges::all_of(kLimits, [](const Limit& limit) {
     rlimit now{};
@@ -72,6 +73,8 @@ bool TakeLimits() {
 
 }  // namespace
 
+const char* LimitResources() { return TakeLimits() ? nullptr : "setting resource limits"; }
+
 const char* RenouncePrivileges(std::optional<uid_t> own_id) {
   if (!EmptyBoundingSet()) return "emptying the capability bounding set";
   if (own_id) {
@@ -81,7 +84,6 @@ const char* RenouncePrivileges(std::optional<uid_t> own_id) {
     return "emptying the ambient capability set";
   }
   if (!EmptyOwnSets()) return "giving up all capabilities";
-  if (!TakeLimits()) return "setting resource limits";
   ::umask(S_IRWXG | S_IRWXO);
   return nullptr;
 }

@@ -1,5 +1,6 @@
 #include "jailer/spawn.h"
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <utility>
 
@@ -50,7 +52,13 @@ constexpr size_t kChildStackBytes = size_t{16} << 10;
 }
 
 [[nodiscard]] absl::StatusOr<OwnedFd> OpenOurselves() {
-  OwnedFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0U)));
+  // PIDFD_THREAD of Linux 6.9, which is younger than the headers: this thread, whose end it is that
+  // counts. Before, the process, whose end comes later.
+  constexpr unsigned kThread = O_EXCL;
+  OwnedFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, ::gettid(), kThread)));
+  if (!pidfd.valid()) {
+    pidfd = OwnedFd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0U)));
+  }
   if (!pidfd.valid()) return ErrnoStatus("holding this process by a pidfd");
   return pidfd;
 }
@@ -66,20 +74,27 @@ constexpr size_t kChildStackBytes = size_t{16} << 10;
 }
 
 // A process that changes its user while it shares our memory makes that memory unreadable for
-// others of our own user, and /proc/self root's (commit_creds() in the kernel): put right again at
-// the end.
+// others of our own user, and /proc/self root's (commit_creds() in the kernel): put right again
+// when the last of those that are on their way has its program.
 class KeptDumpable final {
  public:
-  KeptDumpable() : was_(::prctl(PR_GET_DUMPABLE)) {}
+  KeptDumpable() {
+    const std::lock_guard lock(mutex_);
+    if (on_their_way_++ == 0) was_ = ::prctl(PR_GET_DUMPABLE);
+  }
   ~KeptDumpable() {
-    if (was_ == kDumpable && ::prctl(PR_GET_DUMPABLE) != was_) ::prctl(PR_SET_DUMPABLE, kDumpable);
+    const std::lock_guard lock(mutex_);
+    if (--on_their_way_ > 0 || was_ != kDumpable) return;
+    if (::prctl(PR_GET_DUMPABLE) != kDumpable) ::prctl(PR_SET_DUMPABLE, kDumpable);
   }
   KeptDumpable(const KeptDumpable&) = delete;
   KeptDumpable& operator=(const KeptDumpable&) = delete;
 
  private:
   static constexpr int kDumpable = 1;
-  int was_;
+  static inline std::mutex mutex_;
+  static inline int on_their_way_ = 0;
+  static inline int was_ = 0;
 };
 
 }  // namespace

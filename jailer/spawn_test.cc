@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -183,6 +185,24 @@ TEST_F(SpawnTest, AClosedSourceIsReported) {
   const auto child = Spawn(options);
   ASSERT_FALSE(child.ok());
   EXPECT_THAT(std::string(child.status().message()), HasSubstr("handing over"));
+}
+
+TEST_F(SpawnTest, TheStarterMayHaveMoreFilesOpenThanTheProgram) {
+  constexpr int kMany = 1100;
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = limit.rlim_max;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  std::vector<OwnedFd> files;
+  while (files.empty() || files.back().get() < kMany) {
+    files.push_back(OwnedFd::Duplicate(pipe_.writer.get()).value());
+  }
+  SpawnOptions options = Options({"spawn_probe"});
+  // A number above those of the program and of the pipe, so that both have to be moved.
+  options.fds.push_back({.source = pipe_.writer.get(), .target = 30});
+  const auto child = Spawn(options);
+  ASSERT_TRUE(child.ok()) << child.status();
+  EXPECT_EQ(child->Wait().value().exit_code, 0);
 }
 
 TEST_F(SpawnTest, RefusesBadOptions) {

@@ -58,8 +58,10 @@ void ExamineJail(std::vector<Finding>& findings) {
              ? "Allow user namespaces: user.max_user_namespaces above 0, and where the kernel has "
                "them, kernel.unprivileged_userns_clone=1 and "
                "kernel.apparmor_restrict_unprivileged_userns=0; a container needs to be allowed "
-               "clone3, mount, pivot_root and setns, too. Or start VMs as root."
-             : "Give this process CAP_SYS_ADMIN, and mayfly-vmm permission to be run by others "
+               "clone3, mount, umount2, pivot_root, sethostname, setdomainname and keyctl, too, "
+               "and "
+               "no root file system on ramfs or in a chroot will do. Or start VMs as root."
+             : "Start from outside of a chroot, and give mayfly-vmm permission to be run by others "
                "(chmod o+rx)."});
     return;
   }

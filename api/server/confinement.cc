@@ -17,7 +17,8 @@ absl::Status ConfineProcess() {
   // A file that may not grow further (RLIMIT_FSIZE) is the guest's I/O error.
   if (::signal(SIGXFSZ, SIG_IGN) == SIG_ERR) return ErrnoStatus("ignoring SIGXFSZ");
   // Others of the same user may not trace this process or look into its memory, nor does it leave
-  // any in a core dump (prctl(2)).
+  // any in a core dump (prctl(2)). Within a user namespace its starter may: it is whose namespace
+  // it is (user_namespaces(7)).
   if (::prctl(PR_SET_DUMPABLE, 0) != 0)
     return ErrnoStatus("forbidding others to trace this process");
   MAYFLY_RETURN_IF_ERROR(jailer::ReportViolations());

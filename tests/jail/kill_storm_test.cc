@@ -110,6 +110,8 @@ TEST_F(KillStormTest, LeavesNothing) {
   std::cout << Kills() << (rootless ? " rootless" : "") << " VMs: killed " << starters_killed_
             << " of mayfly, " << vmms_killed_ << " of mayfly-vmm"
             << (may_limit_ ? "; half of them in a cgroup\n" : "\n");
+  EXPECT_GT(vmms_killed_, 0U);
+  EXPECT_GT(starters_killed_, 0U);
   // What the kernel frees in its own time, and what a killed one left, goes with the next command.
   (void)Mayfly({"run", "--kernel", GuestPath("hello")}).Run();
   HostState left = Added(before);
