@@ -63,7 +63,14 @@ constexpr size_t kChildStackBytes = size_t{16} << 10;
   return pidfd;
 }
 
+// EACCES is CLONE_INTO_CGROUP's alone (clone(2)).
 [[nodiscard]] absl::Status CloneError(int error, const Jail* jail) {
+  if (error == EACCES) {
+    return absl::PermissionDeniedError(
+        "making a process in its cgroup: Permission denied; this user has to be allowed to write "
+        "cgroup.procs of the closest cgroup above both this process's and the VM's: start it from "
+        "within that one, or name another parent");
+  }
   if (jail == nullptr) return ErrnoStatus("making a process", error);
   const absl::Status status = ErrnoStatus("making a process with namespaces of its own", error);
   return absl::Status(

@@ -15,6 +15,8 @@ constexpr double kMostCpus = 8192;
 // cgroup-v2.rst, "Weights".
 constexpr uint64_t kLeastWeight = 1;
 constexpr uint64_t kMostWeight = 10000;
+// A VMM that has only begun holds more than this: with less it would not even come to say so.
+constexpr uint64_t kLeastMemory = uint64_t{1} << 20;
 // pids.max is a number of what can be there at all (PID_MAX_LIMIT).
 constexpr uint64_t kMostPids = uint64_t{4} << 20;
 // The kernel takes more for no limit.
@@ -51,7 +53,7 @@ constexpr uint64_t kMostOperations = std::numeric_limits<uint32_t>::max();
 absl::Status CgroupLimits::Check() const {
   if (cpus) MAYFLY_RETURN_IF_ERROR(CheckCpus(*cpus));
   MAYFLY_RETURN_IF_ERROR(CheckWithin("weight", cpu_weight, kLeastWeight, kMostWeight));
-  MAYFLY_RETURN_IF_ERROR(CheckWithin("memory", memory, 1, kMostBytes));
+  MAYFLY_RETURN_IF_ERROR(CheckWithin("memory", memory, kLeastMemory, kMostBytes));
   MAYFLY_RETURN_IF_ERROR(CheckWithin("pids", pids, 1, kMostPids));
   for (const IoLimit& limit : io) MAYFLY_RETURN_IF_ERROR(CheckIo(limit));
   return absl::OkStatus();

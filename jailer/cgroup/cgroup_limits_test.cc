@@ -51,6 +51,7 @@ TEST(CgroupLimits, AreWithinTheKernels) {
             "weight: 0 is not within 1 and 10000");
   EXPECT_THAT(Said([](auto& limits) { limits.cpu_weight = 10001; }), HasSubstr("10001"));
   EXPECT_THAT(Said([](auto& limits) { limits.memory = 0; }), HasSubstr("memory: 0"));
+  EXPECT_THAT(Said([](auto& limits) { limits.memory = 1; }), HasSubstr("1048576"));
   EXPECT_THAT(Said([](auto& limits) { limits.memory = ~uint64_t{0}; }), HasSubstr("memory: "));
   EXPECT_THAT(Said([](auto& limits) { limits.pids = 0; }), HasSubstr("pids: 0"));
   EXPECT_THAT(Said([](auto& limits) { limits.pids = 1 << 30; }), HasSubstr("4194304"));
