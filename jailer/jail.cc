@@ -78,8 +78,31 @@ struct Preparation {
   int error = 0;
 };
 
+// How many System V and POSIX objects there can be in an ipc namespace: none in a shared one, where
+// they would be for all VMs, and stay.
+struct Setting {
+  const char* path;
+  std::string_view none;
+};
+constexpr std::array kIpcSettings = {
+    Setting{"/proc/sys/kernel/shmmni", "0"}, Setting{"/proc/sys/kernel/msgmni", "0"},
+    Setting{"/proc/sys/kernel/sem", "1 1 1 0"}, Setting{"/proc/sys/fs/mqueue/queues_max", "0"}};
+
+[[nodiscard]] bool AllowNoIpc() {
+  return std::ranges::all_of(kIpcSettings, [](const Setting& setting) {
+    const int file = ::open(setting.path, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return errno == ENOENT;  // a kernel without them
+    const bool written = ::write(file, setting.none.data(), setting.none.size()) > 0;
+    const int error = errno;
+    ::close(file);  // these are the starter's descriptors
+    errno = error;
+    return written;
+  });
+}
+
 [[nodiscard]] const char* Prepare(Preparation& preparation) {
   if (::unshare(kSharedFlags) != 0) return "making namespaces";
+  if (!AllowNoIpc()) return "allowing no System V and POSIX objects (in /proc/sys)";
   for (size_t i = 0; i < kSharedNamespaces; ++i) {
     int& fd = preparation.namespaces.at(i);
     fd = ::open(kSharedPaths.at(i), O_RDONLY | O_CLOEXEC);

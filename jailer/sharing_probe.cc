@@ -9,6 +9,8 @@
 #include <netinet/in.h>
 #include <sys/file.h>
 #include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -85,6 +87,8 @@ int main(int argc, char** argv) {
   if (std::strcmp(arguments[2], "landlock") == 0 && !mayfly::jailer::ForsakeFiles().ok()) return 1;
   ::umask(0);
   Tell("shared memory", ::shmget(kShared, 1, static_cast<int>(kForAll) | (leave ? IPC_CREAT : 0)));
+  Tell("semaphore", ::semget(kShared, 1, static_cast<int>(kForAll) | (leave ? IPC_CREAT : 0)));
+  Tell("messages", ::msgget(kShared, static_cast<int>(kForAll) | (leave ? IPC_CREAT : 0)));
   Tell("queue",
        ::syscall(SYS_mq_open, "sharing", O_RDWR | (leave ? O_CREAT : 0), kForAll, nullptr));
   Tell("abstract socket", Abstract(leave));

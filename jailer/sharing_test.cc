@@ -53,8 +53,11 @@ TEST_F(SharingTest, NothingOfASharedJailCanBeChanged) {
   Start(Jail::ForMany(), "none");
   ExpectNothingByFilesNamesAndKeys();
   if (jail_->rootless()) return;  // and nothing is shared
+  for (const char* kind : {"shared memory", "semaphore", "messages", "queue"}) {
+    EXPECT_EQ((*leaver_)[kind], "ENOSPC") << kind;
+  }
   // What is open all the same. Otherwise it would say nothing that the others below are shut.
-  for (const char* kind : {"shared memory", "abstract socket", "netlink"}) {
+  for (const char* kind : {"abstract socket", "netlink"}) {
     EXPECT_EQ((*taker_)[kind], "DONE") << kind;
   }
   EXPECT_EQ((*taker_)["udp port"], "EADDRINUSE");
@@ -80,8 +83,10 @@ TEST_F(SharingTest, LandlockClosesTheChannelsItKnows) {
 TEST_F(SharingTest, JailsOfTheirOwnHaveNoChannel) {
   Start(Jail::ForOne(), "none");
   ExpectNothingByFilesNamesAndKeys();
-  EXPECT_EQ((*leaver_)["shared memory"], "DONE");
-  EXPECT_EQ((*taker_)["shared memory"], "ENOENT");
+  for (const char* kind : {"shared memory", "semaphore", "messages"}) {
+    EXPECT_EQ((*leaver_)[kind], "DONE") << kind;
+    EXPECT_EQ((*taker_)[kind], "ENOENT") << kind;
+  }
   EXPECT_EQ((*taker_)["queue"], "ENOENT");
   for (const char* kind : {"abstract socket", "netlink"}) {
     EXPECT_EQ((*leaver_)[kind], "DONE") << kind;
