@@ -20,7 +20,7 @@ namespace mayfly::jailer {
 // Movable; any thread; it may be shared, and has to outlive only the calls of Spawn() with it.
 class [[nodiscard]] Jail final {
  public:
-  // Made anew with each process, in about 0.7 ms: for a single VM.
+  // Made anew with each process, in one to three milliseconds: for a single VM. See ci/bench jail.
   [[nodiscard]] static absl::StatusOr<Jail> ForOne();
   // What can be shared (jail_entry.h) is made now, so that each process just enters it. Where only
   // user namespaces can be had, that is nothing, and it is as ForOne().
