@@ -100,7 +100,9 @@ Block::Batch Block::ServeBatch(uint16_t queue, Turn& turn) {
 void Block::ServeFull() {
   if (failed_ || in_flight_bytes_ >= kMaxInFlightBytes || !std::exchange(full_, false)) return;
   if (!held_.empty()) gate_->Yield();
-  for (uint16_t queue = 0; queue < queues_.size(); ++queue) host_->KickAgain(queue);
+  for (size_t queue = 0; queue < queues_.size(); ++queue) {
+    host_->KickAgain(static_cast<uint16_t>(queue));
+  }
 }
 
 Block::Pending* Block::TakeNext(uint16_t queue) {

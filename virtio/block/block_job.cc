@@ -7,7 +7,7 @@ namespace mayfly::virtio {
 
 static_assert(BlockConfigSpace::kMaxDiscardSegments * BlockJob::kDiscardCost <=
               BlockJob::kMaxTransferBytes);
-static_assert(BlockConfigSpace::kMaxZeroSegments * BlockConfigSpace::kMaxZeroSectors *
+static_assert(uint64_t{BlockConfigSpace::kMaxZeroSegments} * BlockConfigSpace::kMaxZeroSectors *
                   kSectorSize <=
               BlockJob::kMaxTransferBytes);
 

@@ -270,7 +270,7 @@ absl::Status Net::UsePairs(uint16_t pairs) {
           absl::StrCat("it wants ", pairs, " queue pairs and has not set up queue ", queue));
     }
   }
-  if (const absl::Status set = backend_->SetQueuePairs(pairs); !set.ok()) {
+  if (absl::Status set = backend_->SetQueuePairs(pairs); !set.ok()) {
     // Part of it may be done. Where this fails too, what nobody uses is at least not watched.
     backend_->SetQueuePairs(used_pairs_).IgnoreError();
     return set;

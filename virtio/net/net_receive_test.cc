@@ -91,7 +91,7 @@ TEST_F(NetReceiveTest, RoomFollowsWhatComes) {
   wire_->Poll();
   EXPECT_EQ(received(), 11);
   EXPECT_EQ(BytesAt(kRoom + 4096 + kNetHeaderSize, frame.size()), frame);
-  EXPECT_EQ(BytesAt(kRoom + 6 * 4096 + kNetHeaderSize, frame.size()), frame);
+  EXPECT_EQ(BytesAt(kRoom + size_t{6} * 4096 + kNetHeaderSize, frame.size()), frame);
   EXPECT_EQ(wire_->most_pieces, 2U + 10);
 }
 
@@ -121,7 +121,7 @@ TEST_F(NetReceiveTest, LosesNothingForLackOfBuffers) {
 TEST_F(NetReceiveTest, DropsWhatAWholeRingCannotHold) {
   Make();
   for (uint16_t i = 0; i < kRingSize; ++i) OfferRoom(100);
-  wire_->Add(Frame(kRingSize * 100));
+  wire_->Add(Frame(size_t{kRingSize} * 100));
   const auto frame = Frame(60);
   wire_->Add(frame);
   wire_->Poll();

@@ -91,7 +91,7 @@ TEST(RateLimiterTest, HoldsRatesOfManyBytesInANanosecond) {
   for (Nanoseconds now = kStart; now < kStart + 10us; ++now) {
     while (limiter.Admit(7, now) == kAdmitted) admitted += 7;
   }
-  constexpr uint64_t kAllowed = kBurst + 30 * 9999;
+  constexpr uint64_t kAllowed = kBurst + uint64_t{30} * 9999;
   EXPECT_LE(admitted, kAllowed);
   EXPECT_GT(admitted + 7, kAllowed);
 }

@@ -118,12 +118,12 @@ class DiskEngineTest : public ::testing::TestWithParam<Way> {
     disk_->Drain();
     return job.error;
   }
-  int Move(BlockOperation operation, uint64_t offset, std::vector<iovec> buffers) {
+  int Move(BlockOperation operation, uint64_t offset, const std::vector<iovec>& buffers) {
     BlockRequest request;
     request.operation = operation;
     request.offset = offset;
     for (const iovec& piece : buffers) request.length += piece.iov_len;
-    return Do(request, std::move(buffers));
+    return Do(request, buffers);
   }
   int Change(BlockOperation operation, uint64_t offset, uint64_t length,
              BlockZeroing zeroing = BlockZeroing::kKeepAllocated,

@@ -74,7 +74,7 @@ void AppendFramed(Bytes& to, const Bytes& frame) {
 Bytes NumberedFrame(size_t size, unsigned number) {
   Bytes frame(size);
   for (size_t i = 0; i < size; ++i)
-    frame[i] = static_cast<std::byte>(number * 31 + i * 7 + i / 256);
+    frame[i] = static_cast<std::byte>(size_t{number} * 31 + i * 7 + i / 256);
   std::ranges::copy(kEtherType, frame.begin() + 2 * MacAddress::kSize);
   return frame;
 }
