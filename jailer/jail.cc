@@ -4,7 +4,6 @@
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,14 +12,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <memory>
-#include <span>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "jailer/clone_into.h"
+#include "jailer/vfork_into.h"
 #include "jailer/vm_ids.h"
 
 namespace mayfly::jailer {
@@ -120,7 +117,7 @@ void PreparingProcessMain(void* argument) {
 
 }  // namespace
 
-absl::StatusOr<Jail> Jail::ForOne() {
+Jail Jail::ForOne() {
   Jail jail;
   jail.entry_.clone_flags = kOwnNamespaces | kSharedFlags;
   jail.entry_.has_own_ids = MayGiveIds();
@@ -129,17 +126,13 @@ absl::StatusOr<Jail> Jail::ForOne() {
 }
 
 absl::StatusOr<Jail> Jail::ForMany() {
-  MAYFLY_ASSIGN_OR_RETURN(Jail jail, ForOne());
+  Jail jail = ForOne();
   if (jail.rootless()) return jail;
 
   Preparation preparation;
   clone_args args{};
-  args.flags = CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_CLEAR_SIGHAND;
-  args.exit_signal = SIGCHLD;
-  constexpr size_t kStackBytes = size_t{16} << 10;
-  const auto stack = std::make_unique_for_overwrite<std::byte[]>(kStackBytes);
-  const pid_t pid =
-      CloneInto(args, std::span(stack.get(), kStackBytes), &PreparingProcessMain, &preparation);
+  args.flags = CLONE_FILES;
+  const pid_t pid = VforkInto(args, &PreparingProcessMain, &preparation);
   if (pid < 0) return ErrnoStatus("making a process to prepare the jail", -pid);
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }

@@ -21,7 +21,7 @@ namespace mayfly::jailer {
 class [[nodiscard]] Jail final {
  public:
   // Made anew with each process, in one to three milliseconds: for a single VM. See ci/bench jail.
-  [[nodiscard]] static absl::StatusOr<Jail> ForOne();
+  [[nodiscard]] static Jail ForOne();
   // What can be shared (jail_entry.h) is made now, so that each process just enters it. Where only
   // user namespaces can be had, that is nothing, and it is as ForOne().
   // Errors: the errno of what failed; /proc is needed.

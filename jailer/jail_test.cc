@@ -39,7 +39,8 @@ class JailTest : public ::testing::TestWithParam<Made> {
  protected:
   void SetUp() override {
     if (kSanitized) GTEST_SKIP() << "a sanitizer's runtime is not jailed; runs in builds without";
-    absl::StatusOr<Jail> jail = GetParam() == Made::kForOne ? Jail::ForOne() : Jail::ForMany();
+    absl::StatusOr<Jail> jail =
+        GetParam() == Made::kForOne ? absl::StatusOr<Jail>(Jail::ForOne()) : Jail::ForMany();
     ASSERT_TRUE(jail.ok()) << jail.status();
     jail_.emplace(*std::move(jail));
   }
@@ -157,7 +158,7 @@ TEST_P(JailTest, GivesNoUserToVmsThatItsStarterCouldNotEnd) {
     ::syscall(SYS_capget, &header, sets.data());
     sets[CAP_TO_INDEX(CAP_KILL)].effective &= ~CAP_TO_MASK(CAP_KILL);
     if (::syscall(SYS_capset, &header, sets.data()) != 0) ::_exit(2);
-    ::_exit(Jail::ForOne().value().rootless() ? 0 : 1);
+    ::_exit(Jail::ForOne().rootless() ? 0 : 1);
   }
   int status = 0;
   ASSERT_EQ(::waitpid(starter, &status, 0), starter);

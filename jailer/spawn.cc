@@ -2,33 +2,30 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
-#include <span>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/owned_fd.h"
 #include "base/status.h"
-#include "jailer/clone_into.h"
+#include "jailer/vfork_into.h"
 
 namespace mayfly::jailer {
 namespace {
 
-// The child calls a handful of system call wrappers, four frames deep.
-constexpr size_t kChildStackBytes = size_t{16} << 10;
-
 [[nodiscard]] absl::Status Check(const SpawnOptions& options) {
   if (options.program < 0) return absl::InvalidArgumentError("spawn: no program is open");
   if (options.arguments.empty()) return absl::InvalidArgumentError("spawn: argv is empty");
+  if (options.jail != nullptr && options.privileges == Privileges::kKept) {
+    return absl::InvalidArgumentError("spawn: nobody keeps privileges in a jail");
+  }
   std::vector<int> targets;
   for (const FdGrant& grant : options.fds) {
     if (grant.source < 0 || grant.target < 0) {
@@ -121,12 +118,12 @@ absl::StatusOr<ChildProcess> Spawn(const SpawnOptions& options) {
                    .jail = options.jail == nullptr ? nullptr : &options.jail->entry(),
                    .cgroup_tasks = options.cgroup_tasks,
                    .parent_pidfd = parent.get()};
-  const KeptDumpable dumpable;
+  std::optional<KeptDumpable> dumpable;
+  if (setup.jail != nullptr && setup.jail->has_own_ids) dumpable.emplace();
 
   int pidfd = -1;
   clone_args args{};
-  // CLEAR_SIGHAND: a handler of ours must not run in the child, whose memory is ours.
-  args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_PARENT_SETTID | CLONE_CLEAR_SIGHAND;
+  args.flags = CLONE_PIDFD | CLONE_PARENT_SETTID;
   if (setup.jail != nullptr) args.flags |= setup.jail->clone_flags;
   if (options.cgroup >= 0) {
     args.flags |= CLONE_INTO_CGROUP;
@@ -134,12 +131,7 @@ absl::StatusOr<ChildProcess> Spawn(const SpawnOptions& options) {
   }
   args.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
   args.parent_tid = reinterpret_cast<uintptr_t>(&setup.pid);
-  args.exit_signal = SIGCHLD;
-  // On the heap: the child leaves it in the middle of a call, which only fresh memory makes good
-  // for AddressSanitizer.
-  const auto stack = std::make_unique_for_overwrite<std::byte[]>(kChildStackBytes);
-  const pid_t pid =
-      CloneInto(args, std::span(stack.get(), kChildStackBytes), &BecomeProgram, &setup);
+  const pid_t pid = VforkInto(args, &BecomeProgram, &setup);
   if (pid < 0) return CloneError(-pid, options.jail);
 
   ChildProcess child(pid, OwnedFd(pidfd), setup.keyring);

@@ -16,7 +16,7 @@ struct SpawnOptions {
   std::vector<FdGrant> fds;            // all that it gets; targets are distinct, and small
   ParentDeath parent_death = ParentDeath::kKillsChild;
   Privileges privileges = Privileges::kRenounced;
-  const Jail* jail = nullptr;  // its surroundings; ours where there is none. Renounces privileges
+  const Jail* jail = nullptr;  // its surroundings; ours where there is none. Not with kKept
   // Where it is counted and limited from its first instruction on: the open directory of a cgroup
   // of version 2, or none (-1), and open files `tasks` of version 1 (cgroup/cgroup_child.h says why
   // these).

@@ -205,6 +205,14 @@ TEST_F(SpawnTest, TheStarterMayHaveMoreFilesOpenThanTheProgram) {
   EXPECT_EQ(child->Wait().value().exit_code, 0);
 }
 
+TEST_F(SpawnTest, NobodyKeepsPrivilegesInAJail) {
+  const Jail jail = Jail::ForOne();
+  SpawnOptions options = Options({"spawn_probe"});
+  options.jail = &jail;
+  options.privileges = Privileges::kKept;
+  EXPECT_EQ(Spawn(options).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(SpawnTest, RefusesBadOptions) {
   SpawnOptions none = Options({});
   EXPECT_EQ(Spawn(none).status().code(), absl::StatusCode::kInvalidArgument);

@@ -49,12 +49,12 @@ void ExamineJail(std::vector<Finding>& findings) {
   ExamineLandlock(findings);
   const absl::StatusOr<OwnedFd> program = api::VmmProcess::FindProgram();
   if (jailer::kSanitized || !program.ok()) return;  // which is a finding of its own
-  const absl::StatusOr<jailer::Jail> jail = jailer::Jail::ForOne();
-  const absl::Status tried = jail.ok() ? TryJail(*jail, program->get()) : jail.status();
+  const jailer::Jail jail = jailer::Jail::ForOne();
+  const absl::Status tried = TryJail(jail, program->get());
   if (!tried.ok()) {
     findings.push_back(
         {Weight::kFault, absl::StrCat("VMs cannot be jailed: ", tried.message(), "."),
-         jail.ok() && jail->rootless()
+         jail.rootless()
              ? "Allow user namespaces: user.max_user_namespaces above 0, and where the kernel has "
                "them, kernel.unprivileged_userns_clone=1 and "
                "kernel.apparmor_restrict_unprivileged_userns=0; a container needs to be allowed "
@@ -65,7 +65,7 @@ void ExamineJail(std::vector<Finding>& findings) {
                "(chmod o+rx)."});
     return;
   }
-  if (jail->rootless()) {
+  if (jail.rootless()) {
     findings.push_back({Weight::kGood,
                         ::geteuid() == 0
                             ? "VMs are jailed, in user namespaces of their own; outside, each is "

@@ -108,8 +108,7 @@ absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program, const jailer::Jail& ja
 
 absl::StatusOr<VmmProcess> VmmProcess::Spawn(std::optional<jailer::Cgroup> cgroup) {
   MAYFLY_ASSIGN_OR_RETURN(const OwnedFd program, FindProgram());
-  MAYFLY_ASSIGN_OR_RETURN(const jailer::Jail jail, jailer::Jail::ForOne());
-  return Spawn(program.get(), jail, std::move(cgroup));
+  return Spawn(program.get(), jailer::Jail::ForOne(), std::move(cgroup));
 }
 
 bool VmmProcess::RanOutOfMemory(const absl::StatusOr<jailer::ProcessEnd>& end) const {

@@ -10,18 +10,17 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "jailer/clone_into.h"
 #include "jailer/jail_entry.h"
 #include "jailer/landlock.h"
 #include "jailer/privileges.h"
 #include "jailer/seccomp.h"
+#include "jailer/vfork_into.h"
 #include "jailer/vm_ids.h"
 #include "tests/bench/jail_report.h"
 
@@ -52,14 +51,11 @@ struct Walk {
 // Waits for the child's exec or end. How long from just before to its first instruction is told.
 [[nodiscard]] absl::StatusOr<Nanoseconds> Send(Walk& walk, uint64_t flags,
                                                jailer::ChildMain child_main) {
-  constexpr size_t kStackBytes = size_t{64} << 10;
-  const auto stack = std::make_unique_for_overwrite<std::byte[]>(kStackBytes);
   clone_args args{};
-  args.flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | CLONE_CLEAR_SIGHAND | flags;
+  args.flags = CLONE_PARENT_SETTID | flags;
   args.parent_tid = reinterpret_cast<uintptr_t>(&walk.pid);
-  args.exit_signal = SIGCHLD;
   const Nanoseconds begin = MonotonicNow();
-  const pid_t pid = jailer::CloneInto(args, std::span(stack.get(), kStackBytes), child_main, &walk);
+  const pid_t pid = jailer::VforkInto(args, child_main, &walk);
   if (pid < 0) return ErrnoStatus("making a process", -pid);
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }

@@ -106,7 +106,7 @@ TEST_F(KillStormTest, LeavesNothing) {
   TryLimits();
   const HostState before = TakeHostState();
   for (uint64_t kill = 0; kill < Kills() && !HasFailure(); ++kill) KillOne();
-  const bool rootless = jailer::Jail::ForOne().value().rootless();
+  const bool rootless = jailer::Jail::ForOne().rootless();
   std::cout << Kills() << (rootless ? " rootless" : "") << " VMs: killed " << starters_killed_
             << " of mayfly, " << vmms_killed_ << " of mayfly-vmm"
             << (may_limit_ ? "; half of them in a cgroup\n" : "\n");
