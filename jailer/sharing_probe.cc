@@ -106,6 +106,7 @@ int main(int argc, char** argv) {
               ::syscall(SYS_add_key, "user", "left", "x", 1, KEY_SPEC_SESSION_KEYRING));
   } else {
     Tell("key", Key(arguments[4]));
+    Tell("list of keys", Key(arguments[3]));
     Tell("keyring",
          ::syscall(SYS_keyctl, KEYCTL_SEARCH, std::atol(arguments[3]), "user", "left", 0));
     Tell("own key", ::syscall(SYS_add_key, "user", "left", "x", 1, KEY_SPEC_SESSION_KEYRING));

@@ -42,6 +42,8 @@ class SharingTest : public ::testing::Test {
     EXPECT_EQ((*taker_)["own key"], "DONE");
     EXPECT_EQ((*taker_)["key"], "EACCES");
     EXPECT_EQ((*taker_)["keyring"], "EACCES");
+    // VMs of one user are one user to keyrings, in whatever user namespace.
+    EXPECT_EQ((*taker_)["list of keys"], jail_->rootless() ? "DONE" : "EACCES");
   }
 
   std::optional<Jail> jail_;

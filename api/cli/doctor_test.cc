@@ -146,7 +146,8 @@ TEST_F(DoctorTest, AMissingVmmIsAFault) {
 }
 
 TEST_F(DoctorTest, TriesTheJail) {
-  if (jailer::kSanitized) GTEST_SKIP() << "a sanitizer's runtime is not jailed";
+  if (jailer::kSanitized)
+    GTEST_SKIP() << "a sanitizer's runtime is not jailed; runs in builds without";
   ASSERT_EQ(::setenv("MAYFLY_VMM", "jailer/jail_probe", 1), 0);
   EXPECT_THAT(Said(), HasSubstr("ok    VMs are jailed, "));
   // It needs a loader, and there is none.

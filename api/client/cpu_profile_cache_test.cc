@@ -153,7 +153,7 @@ TEST_F(CpuProfileCacheTest, APlaceThatCannotBeWrittenIsAnErrorNobodyNeedsToMind)
 TEST_F(CpuProfileCacheTest, AsksKvmOnceAndRemembers) {
   const OwnedFd kvm(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
   if (!kvm.valid()) {
-    GTEST_SKIP() << "needs /dev/kvm, which this user cannot open here: " << std::strerror(errno);
+    GTEST_SKIP() << "runs where this user may open /dev/kvm: " << std::strerror(errno);
   }
   const auto asked = Cache().Get(kvm.get());
   ASSERT_TRUE(asked.ok()) << asked.status();

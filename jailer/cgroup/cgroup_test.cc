@@ -275,7 +275,7 @@ TEST_F(CgroupTest, BadLimitsMakeNothing) {
   for (const std::string& parent : parents_) EXPECT_FALSE(std::filesystem::exists(parent));
 }
 
-TEST_F(CgroupTest, AGivenParentsOwnLimitsHold) {
+TEST_F(CgroupTest, AGivenParentHasItsProcess) {
   const absl::Status missing = tree_->Make({}).status();
   EXPECT_EQ(missing.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(missing.message()), HasSubstr("there is no cgroup /mayfly-test-"));

@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 using jailer::CgroupTree;
 using jailer::CgroupVersion;
 using jailer::Controller;
+using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -112,6 +113,16 @@ class LimitsTest : public CliTest {
     }
     return -1;
   }
+  // The names of the processes beside the VMM.
+  [[nodiscard]] static std::vector<std::string> OthersIn(const fs::path& cgroup) {
+    std::vector<std::string> names;
+    std::istringstream processes(ReadText(cgroup / "cgroup.procs"));
+    for (std::string process; processes >> process;) {
+      std::string name = ReadText("/proc/" + process + "/comm");
+      if (name != "mayfly-vmm") names.push_back(std::move(name));
+    }
+    return names;
+  }
   [[nodiscard]] pid_t Vmm() const { return VmmIn(CgroupWith(Controller::kPids)); }
   [[nodiscard]] std::vector<fs::path> AllChildren() const {
     std::vector<fs::path> all;
@@ -139,7 +150,10 @@ TEST_F(LimitsTest, AreInForceForTheVmmAndNobodyElse) {
   EXPECT_EQ(Setting(Controller::kCpuset, "cpuset.cpus", "cpuset.cpus"), "0");
   const pid_t vmm = Vmm();
   ASSERT_GT(vmm, 0);
-  for (const fs::path& child : AllChildren()) EXPECT_EQ(VmmIn(child), vmm) << child;
+  for (const fs::path& child : AllChildren()) {
+    EXPECT_EQ(VmmIn(child), vmm) << child;
+    EXPECT_THAT(OthersIn(child), Each(StartsWith("kvm"))) << child;
+  }
   run.Signal(SIGTERM);
   (void)run.Wait();
 }
@@ -206,12 +220,15 @@ TEST_F(LimitsTest, WithoutAnyThereIsNoCgroup) {
   run.AwaitOutput("\n");
   const std::string ours = ReadText("/proc/self/cgroup");
   EXPECT_EQ(ReadText("/proc/" + std::to_string(run.pid()) + "/cgroup"), ours);
+  int vmms = 0;
   for (const auto& entry : fs::directory_iterator("/proc")) {
     if (ReadText(entry.path() / "comm") != "mayfly-vmm") continue;
     const std::string status = ReadText(entry.path() / "status");
     if (status.find("PPid:\t" + std::to_string(run.pid()) + "\n") == std::string::npos) continue;
     EXPECT_EQ(ReadText(entry.path() / "cgroup"), ours);
+    ++vmms;
   }
+  EXPECT_EQ(vmms, 1);
   run.Signal(SIGTERM);
   (void)run.Wait();
 }
