@@ -105,7 +105,7 @@ TEST_P(JailTest, Limits) {
   Prisoner prisoner(*jail_, kProbe);
   EXPECT_EQ(prisoner["core"], "0");
   EXPECT_LE(std::stoul(prisoner["files"]), 1024U);
-  EXPECT_LE(std::stoul(prisoner["file_size"]), 16UL << 40);
+  EXPECT_LE(std::stoul(prisoner["file_size"]), 17UL << 40);
 }
 
 TEST_P(JailTest, TellsOfAProgramThatItsUserMayNotRun) {

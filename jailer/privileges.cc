@@ -55,8 +55,8 @@ constexpr std::array kLimits = {
     Limit{RLIMIT_CORE, 0},
     // `mayfly doctor` counts what the largest VM has (kComfortableOpenFiles).
     Limit{RLIMIT_NOFILE, 1024},
-    // No disk is larger than 16 TiB.
-    Limit{RLIMIT_FSIZE, rlim_t{16} << 40},
+    // No disk is larger than 16 TiB, and no overlay's file than that and its map.
+    Limit{RLIMIT_FSIZE, rlim_t{17} << 40},
     // Rings of io_uring, with kernels before 5.12; nothing is locked.
     Limit{RLIMIT_MEMLOCK, rlim_t{8} << 20},
 };

@@ -22,6 +22,9 @@
 namespace mayfly::virtio {
 namespace {
 
+// Beyond it the jail lets nothing be written (RLIMIT_FSIZE in jailer/privileges.cc, which has room
+// for an overlay's map, too).
+constexpr uint64_t kLargestDisk = uint64_t{16} << 40;
 // What file systems use for their blocks; a hint, which is all the driver takes it for.
 constexpr uint32_t kFileBlockSize = 4096;
 // What a file needs for O_DIRECT where it cannot be asked: enough for every device there is.
@@ -105,6 +108,11 @@ absl::StatusOr<uint64_t> DiskFile::CheckSize() const {
   if (*size == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(name_, " is empty: give it a size (truncate --size=1G FILE)"));
+  }
+  if (*size > kLargestDisk) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        name_, " has ", *size, " bytes, more than the 16 TiB a disk can have: make it smaller, or ",
+        "divide it"));
   }
   const uint64_t unit = std::max<uint64_t>(kSectorSize, offset_alignment_);
   if (*size % unit != 0) {

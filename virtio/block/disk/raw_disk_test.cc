@@ -1,6 +1,7 @@
 // Disks on files, by the engine that every host has.
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -158,6 +159,19 @@ TEST_F(RawDiskTest, RefusesASizeThatIsNoMultipleOfASector) {
   ASSERT_EQ(::truncate(path_.c_str(), 1000), 0);
   EXPECT_THAT(Message(Open(BlockAccess::kReadOnly).status()),
               AllOf(HasSubstr("1000 bytes"), HasSubstr("not a multiple of 512")));
+}
+
+// Beyond it the jail would fail the guest's writes.
+TEST_F(RawDiskTest, RefusesMoreThanSixteenTiB) {
+  constexpr off_t kMost = off_t{16} << 40;
+  OwnedFd file(::memfd_create("disk", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(file.get(), kMost + kSectorSize), 0);
+  const auto disk = OpenAs(OwnedFd(::dup(file.get())), {}, "huge.img");
+  EXPECT_EQ(disk.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(disk.status()), AllOf(HasSubstr("\"huge.img\""), HasSubstr("16 TiB")));
+  ASSERT_EQ(::ftruncate(file.get(), kMost), 0);
+  EXPECT_EQ(OpenAs(std::move(file), {}, "huge.img").value()->capacity(),
+            static_cast<uint64_t>(kMost));
 }
 
 TEST_F(RawDiskTest, RefusesToWriteThroughADescriptorForReading) {
