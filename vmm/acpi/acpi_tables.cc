@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <bit>
 #include <string_view>
 
 #include "base/checked.h"
@@ -157,7 +157,7 @@ Bytes BuildFadt(uint64_t dsdt) {
   fadt.reset_value = I8042::kPulseResetCommand;
   fadt.sleep_control.port = layout::kSleepControl;
   fadt.sleep_status.port = layout::kSleepStatus;
-  std::memcpy(&fadt.hypervisor, kOemTable.data(), sizeof fadt.hypervisor);
+  fadt.hypervisor = std::bit_cast<uint64_t>(kOemTable);
   Bytes content;
   Append(content, fadt);
   return Table("FACP", kRevision, content);
