@@ -15,8 +15,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "api/cli/exit_code.h"
-#include "api/cli/help.h"
 #include "api/cli/open_file.h"
+#include "api/cli/say.h"
+#include "api/cli/table/command_line.h"
+#include "api/cli/table/commands.h"
 #include "api/cli/units.h"
 #include "base/owned_fd.h"
 #include "base/status.h"
@@ -25,25 +27,6 @@
 
 namespace mayfly::cli {
 namespace {
-
-constexpr std::string_view kHelp =
-    "Looks after overlays: the files of `mayfly run --disk BASE,overlay=OVERLAY`. No VM may be "
-    "using "
-    "them.\n"
-    "\n"
-    "usage: mayfly disk info OVERLAY                say what is in it\n"
-    "       mayfly disk flatten OVERLAY BASE IMAGE  make an image of both, which needs neither\n"
-    "       mayfly disk commit OVERLAY BASE IMAGE   the same, and go on with the overlay, emptied, "
-    "over\n"
-    "                                               IMAGE\n"
-    "       mayfly disk rebase OVERLAY BASE         take BASE, a copy with another modification "
-    "time,\n"
-    "                                               for what the overlay was made over\n"
-    "\n"
-    "IMAGE is a new file. BASE is only read. Exit status: 0; 2 for a bad command or file; 125 "
-    "where "
-    "it\n"
-    "cannot be done.\n";
 
 constexpr mode_t kReadableByAll = 0644;
 constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
@@ -152,41 +135,31 @@ absl::Status Rebase(Words words) {
   return virtio::RebaseOverlay(View(base), View(upper));
 }
 
-struct Work {
-  std::string_view name;
-  std::string_view files;
-  size_t count = 0;  // of them
-  absl::Status (*function)(Words);
-};
-constexpr std::array kWorks = {
-    Work{"info", "OVERLAY", 1, Info},
-    Work{"flatten", "OVERLAY BASE IMAGE", 3, Flatten},
-    Work{"commit", "OVERLAY BASE IMAGE", 3, Commit},
-    Work{"rebase", "OVERLAY BASE", 2, Rebase},
-};
-
-[[nodiscard]] int Usage(absl::string_view what) {
-  Complain(absl::StrCat("disk: ", what, "; see mayfly disk --help"));
-  return static_cast<int>(ExitCode::kUsage);
+// One part of `mayfly disk`, with as many words as its table says.
+[[nodiscard]] int Work(const Command& command, std::span<char* const> arguments,
+                       absl::Status (*work)(Words)) {
+  CommandLine line(command, absl::StrCat("disk ", ToAbsl(command.name)), arguments);
+  if (const auto code = line.Read()) return *code;
+  const absl::Status status = work(line.operands());
+  return status.ok() ? static_cast<int>(ExitCode::kSuccess) : line.Fail(status);
 }
 
 }  // namespace
 
 int DiskCommand(std::span<char* const> arguments) {
-  const std::vector<std::string> words(arguments.begin(), arguments.end());
-  if (words.empty()) return Usage("what is to be done?");
-  if (words[0] == "--help" || words[0] == "-h") return Print(kHelp);
-  for (const Work& work : kWorks) {
-    if (work.name != words[0]) continue;
-    if (words.size() != work.count + 1) {
-      return Usage(absl::StrCat(words[0], " needs ", ToAbsl(work.files)));
-    }
-    const absl::Status status = work.function(Words(words).subspan(1));
-    if (status.ok()) return static_cast<int>(ExitCode::kSuccess);
-    Complain(status.message());
-    return static_cast<int>(ExitCodeOf(status));
+  const std::string_view part = arguments.empty() ? std::string_view() : arguments.front();
+  const std::span<char* const> rest = arguments.empty() ? arguments : arguments.subspan(1);
+  if (part == kDiskInfoCommand.name) return Work(kDiskInfoCommand, rest, Info);
+  if (part == kDiskFlattenCommand.name) return Work(kDiskFlattenCommand, rest, Flatten);
+  if (part == kDiskCommitCommand.name) return Work(kDiskCommitCommand, rest, Commit);
+  if (part == kDiskRebaseCommand.name) return Work(kDiskRebaseCommand, rest, Rebase);
+  CommandLine line(kDiskCommand, "disk", arguments);
+  if (part.starts_with("-")) {
+    if (const auto code = line.Read()) return *code;
   }
-  return Usage(absl::StrCat("\"", words[0], "\" is not one of info, flatten, commit, rebase"));
+  return line.Usage(part.empty() ? "what is to be done?"
+                                 : absl::StrCat("\"", ToAbsl(part),
+                                                "\" is not one of info, flatten, commit, rebase"));
 }
 
 }  // namespace mayfly::cli

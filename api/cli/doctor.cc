@@ -9,7 +9,9 @@
 #include "api/cli/doctor_jail.h"
 #include "api/cli/doctor_kvm.h"
 #include "api/cli/exit_code.h"
-#include "api/cli/help.h"
+#include "api/cli/say.h"
+#include "api/cli/table/command_line.h"
+#include "api/cli/table/commands.h"
 #include "base/status.h"
 
 namespace mayfly::cli {
@@ -58,13 +60,8 @@ std::string FormatFindings(std::span<const Finding> findings) {
 }
 
 int DoctorCommand(std::span<char* const> arguments) {
-  if (!arguments.empty()) {
-    const std::string_view word = arguments.front();
-    if (word == "--help" || word == "-h") return Print(kDoctorHelp);
-    Complain(
-        absl::StrCat("doctor: \"", ToAbsl(word), "\" is not understood; see mayfly doctor --help"));
-    return static_cast<int>(ExitCode::kUsage);
-  }
+  CommandLine line(kDoctorCommand, "doctor", arguments);
+  if (const auto code = line.Read()) return *code;
   const std::vector<Finding> findings = Examine(HostPaths());
   if (const int code = Print(FormatFindings(findings)); code != 0) return code;
   return static_cast<int>(GuestsCanRun(findings) ? ExitCode::kSuccess

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "api/cli/help.h"
+#include "api/cli/say.h"
 #include "api/mayfly.capnp.h"
 
 namespace mayfly::cli {

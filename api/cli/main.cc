@@ -14,8 +14,12 @@
 #include "api/cli/disk_command.h"
 #include "api/cli/doctor.h"
 #include "api/cli/exit_code.h"
-#include "api/cli/help.h"
 #include "api/cli/run_command.h"
+#include "api/cli/say.h"
+#include "api/cli/shell_commands.h"
+#include "api/cli/table/command_line.h"
+#include "api/cli/table/commands.h"
+#include "api/cli/table/help_text.h"
 #include "api/version.h"
 #include "base/status.h"
 #include "base/timeline.h"
@@ -35,10 +39,31 @@ void OccupyStandardFds() {
   }
 }
 
-[[nodiscard]] int Usage(std::string_view what) {
-  Complain(absl::StrCat(ToAbsl(what), "; see mayfly --help"));
+[[nodiscard]] int PrintVersion() {
+  return Print(absl::StrCat("mayfly ", ToAbsl(api::kVersion), "\n"));
+}
+
+[[nodiscard]] int VersionCommand(std::span<char* const> arguments) {
+  CommandLine line(kVersionCommand, "version", arguments);
+  if (const auto code = line.Read()) return *code;
+  return PrintVersion();
+}
+
+[[nodiscard]] int Usage(absl::string_view what) {
+  Complain(absl::StrCat(what, "; see mayfly --help"));
   return static_cast<int>(ExitCode::kUsage);
 }
+
+struct Work {
+  std::string_view name;
+  int (*function)(std::span<char* const> arguments);
+};
+// But `run`, which is first.
+constexpr std::array kWorks = {
+    Work{"disk", DiskCommand},       Work{"doctor", DoctorCommand},
+    Work{"version", VersionCommand}, Work{"completion", CompletionCommand},
+    Work{"man", ManCommand},         Work{"complete", CompleteCommand},
+};
 
 [[nodiscard]] int Main(std::span<char* const> arguments) {
   Timeline timeline;
@@ -47,13 +72,12 @@ void OccupyStandardFds() {
   if (arguments.size() < 2) return Usage("a command is needed");
   const std::string_view command = arguments[1];
   const auto rest = arguments.subspan(2);
-  if (command == "run") return RunCommand(rest, timeline);
-  if (command == "disk") return DiskCommand(rest);
-  if (command == "doctor") return DoctorCommand(rest);
-  if (command == "--help" || command == "-h") return Print(kMainHelp);
-  if (command == "--version") {
-    return Print(absl::StrCat("mayfly ", ToAbsl(api::kVersion), "\n"));
+  if (command == kRunCommand.name) return RunCommand(rest, timeline);
+  for (const Work& work : kWorks) {
+    if (command == work.name) return work.function(rest);
   }
+  if (command == "--help" || command == "-h") return Print(HelpText(kMayflyCommand, "mayfly"));
+  if (command == "--version") return PrintVersion();
   return Usage(absl::StrCat("\"", ToAbsl(command), "\" is no command"));
 }
 

@@ -12,12 +12,14 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "api/cli/exit_code.h"
-#include "api/cli/help.h"
 #include "api/cli/open_cgroup.h"
 #include "api/cli/open_devices.h"
 #include "api/cli/open_file.h"
 #include "api/cli/run_options.h"
 #include "api/cli/run_session.h"
+#include "api/cli/say.h"
+#include "api/cli/table/commands.h"
+#include "api/cli/table/help_text.h"
 #include "api/cli/timeline_report.h"
 #include "api/client/cpu_profile_cache.h"
 #include "api/client/passt_process.h"
@@ -102,7 +104,7 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
     Complain(absl::StrCat("run: ", options.status().message(), "; see mayfly run --help"));
     return static_cast<int>(ExitCode::kUsage);
   }
-  if (options->help) return Print(kRunHelp);
+  if (options->help) return Print(HelpText(kRunCommand, "mayfly run"));
   absl::StatusOr<OwnedFd> drawing = OpenDrawing(*options);
   if (!drawing.ok()) return Fail(drawing.status());
   absl::StatusOr<api::MachineSpec> spec = OpenSpec(*options);

@@ -6,10 +6,6 @@
 
 namespace mayfly::cli {
 
-extern const std::string_view kMainHelp;
-extern const std::string_view kRunHelp;
-extern const std::string_view kDoctorHelp;
-
 // To standard output; answers the exit code: 0, or kFailure where it cannot be written.
 [[nodiscard]] int Print(std::string_view text);
 // "mayfly: <sentence>" to standard error, in one write.
