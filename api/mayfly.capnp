@@ -224,10 +224,56 @@ struct NetStats {
   receive @2 :NetDirectionStats;   # what it was sent
 }
 
+enum EventKind {
+  device @0;       # a guest broke a device's protocol, or a device failed
+  overlayFull @1;  # a disk or its overlay has no room for what the guest writes
+  paused @2;
+  resumed @3;
+  launched @4;     # on a Host
+  exited @5;       # on a Host
+  detached @6;
+  attached @7;
+  lost @8;         # this listener was too slow, and has not been told of so many events as `text` says
+  link @9;         # a network device has lost its link
+}
+
+struct Event {
+  # Something that an owner should know, and that ends nothing. A misbehaving guest cannot cause any number of them.
+  sequence @0 :UInt64;     # counts up from 1 within one source (a VM's process; a Host), without gaps; of `lost`: the last lost
+  nanoseconds @1 :UInt64;  # CLOCK_MONOTONIC of the host
+  kind @2 :EventKind;
+  text @3 :Text;           # one sentence for people, which names the device
+  machine @4 :UInt64;      # a Host's events: which VM it is about. 0 for a VM's own
+  name @5 :Text;           # a Host's events: the VM's name, where it has one
+}
+
 interface EventListener {
-  event @0 (text :Text) -> stream;
-  # Something about the VM that its owner should know and that ends nothing: a guest that broke a device's protocol, a
-  # full overlay. One sentence for people, which names the device. A misbehaving guest cannot cause any number of them.
+  event @0 (event :Event) -> stream;
+}
+
+enum MachineState {
+  created @0;  # and not started
+  running @1;
+  paused @2;
+  ended @3;
+}
+
+struct MachineStats {
+  state @0 :MachineState;
+  cpuNanoseconds @1 :UInt64;  # CPU time of the VMM's process: the guest's, and what was done for it
+  residentBytes @2 :UInt64;   # memory of the VMM's process. 0: not known, as in a jail, from which nobody can look
+  disks @3 :List(DiskStats);
+  nets @4 :List(NetStats);
+  consoleBytes @5 :UInt64;    # that the guest has written
+  events @6 :UInt64;          # that there were: the last one's sequence number
+}
+
+enum Permission {
+  # What may be done with a narrowed Machine.
+  wait @0;     # wait, events
+  console @1;  # console
+  stats @2;    # stats, timeline
+  control @3;  # all the rest but narrow, which is anybody's
 }
 
 interface Machine {
@@ -254,7 +300,7 @@ interface Machine {
   # The steps that have happened, in order of time.
 
   # Disks and network devices are meant by their positions in the MachineSpec. The three calls that follow are possible until
-  # the VM has ended, the two behind them after that, too.
+  # the VM has ended.
 
   updateDisk @5 (disk :UInt32, limits :RateLimits) -> ();
   # New limits from now on, instead of all that there were.
@@ -266,10 +312,15 @@ interface Machine {
   # Looks at the size of the disk's image again and tells the guest. Grow the file or volume first; shrink it only when
   # the guest has given up what was there. Answers the size. Not for a disk with an overlay.
 
-  deviceStats @8 () -> (disks :List(DiskStats), nets :List(NetStats));
+  stats @8 () -> (stats :MachineStats);
 
   events @9 (listener :EventListener) -> ();
-  # Tells `listener` of all events, those of before this call first. One at a time: a later call takes over.
+  # Tells `listener` of all events, those of before this call first, as far as they are kept (the last 512). Up to 16
+  # listeners at once: RESOURCE_EXHAUSTED beyond.
+
+  narrow @10 (permissions :List(Permission)) -> (machine :Machine);
+  # A Machine to give away: what `permissions` does not have fails with PERMISSION_DENIED there, as it does here when asked
+  # for more than this one has itself. It does not keep the VM alive.
 }
 
 interface Vmm {

@@ -19,6 +19,11 @@ Console::Output Console::ReadOutput(std::span<std::byte> out) {
   return {.bytes = bytes, .dropped = std::exchange(dropped_, 0)};
 }
 
+uint64_t Console::output_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  return output_bytes_;
+}
+
 size_t Console::WriteInput(std::span<const std::byte> bytes) {
   size_t fitted = 0;
   {
@@ -40,6 +45,7 @@ void Console::PutOutput(std::byte byte) {
       ++dropped_;
     }
     output_.Push(std::span(&byte, 1));
+    ++output_bytes_;
     wake = std::exchange(reader_waits_, false);
   }
   if (wake) output_ready_.Signal();

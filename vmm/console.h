@@ -50,6 +50,8 @@ class Console final {
   };
   // Takes up to `out.size()` bytes of the guest's output.
   [[nodiscard]] Output ReadOutput(std::span<std::byte> out);
+  // How many bytes the guest has written, lost ones included.
+  [[nodiscard]] uint64_t output_bytes() const;
   // Signalled when output comes after ReadOutput() has found less than it had room for (and for the
   // first output).
   [[nodiscard]] const EventFd& output_ready() const { return output_ready_; }
@@ -74,6 +76,7 @@ class Console final {
   ByteRing output_{kOutputCapacity};  // these are guarded by mutex_
   ByteRing input_{kInputCapacity};
   uint64_t dropped_ = 0;
+  uint64_t output_bytes_ = 0;
   bool reader_waits_ = true;
   bool writer_waits_ = false;
 };

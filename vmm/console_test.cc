@@ -47,6 +47,12 @@ TEST_F(ConsoleTest, TheReaderIsWokenOnceUntilItHasSeenAll) {
   EXPECT_TRUE(console_->output_ready().Drain());
 }
 
+TEST_F(ConsoleTest, CountsWhatTheGuestWrites) {
+  Print("hello");
+  EXPECT_EQ(Read(2), "he");
+  EXPECT_EQ(console_->output_bytes(), 5U);
+}
+
 TEST_F(ConsoleTest, TheOldestOutputGivesWayAndIsCounted) {
   Print("lost");
   Print(std::string(Console::kOutputCapacity - 1, 'x'));

@@ -190,11 +190,11 @@ absl::Status Machine::LoadGuest() {
 }
 
 absl::Status Machine::Start() {
-  if (std::exchange(started_, true)) {
-    return absl::FailedPreconditionError("the VM was started already");
-  }
   {
     const std::scoped_lock lock(mutex_);
+    if (std::exchange(started_, true)) {
+      return absl::FailedPreconditionError("the VM was started already");
+    }
     if (ending_) return absl::FailedPreconditionError("the VM has ended before its start");
   }
   MAYFLY_RETURN_IF_ERROR(PrepareThreads());
@@ -263,6 +263,12 @@ DeviceStats Machine::device_stats() { return virtio_ ? virtio_->Stats() : Device
 std::optional<ExitStatus> Machine::exit_status() const {
   const std::scoped_lock lock(mutex_);
   return status_;
+}
+
+MachineState Machine::state() const {
+  const std::scoped_lock lock(mutex_);
+  if (status_) return MachineState::kEnded;
+  return started_ ? MachineState::kRunning : MachineState::kCreated;
 }
 
 void Machine::Exit(ExitStatus status) {

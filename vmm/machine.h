@@ -21,6 +21,7 @@
 #include "vmm/exit_status.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/machine_config.h"
+#include "vmm/machine_stats.h"
 #include "vmm/parked_thread.h"
 #include "vmm/virtio_devices.h"
 
@@ -62,6 +63,7 @@ class Machine final : private ExitSink {
   void End(ExitReason reason, std::string detail);
   // How it ended; nothing while it has not (or its devices are not quiescent yet).
   [[nodiscard]] std::optional<ExitStatus> exit_status() const;
+  [[nodiscard]] MachineState state() const;
   // What its owner may change while it runs, and look at: see VirtioDevices.
   [[nodiscard]] absl::Status UpdateDisk(size_t disk, const virtio::RateLimits& limits);
   [[nodiscard]] absl::Status UpdateNet(size_t net,
@@ -99,10 +101,10 @@ class Machine final : private ExitSink {
       virtio_;  // nullptr where there are none, then there is no io thread either
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
   std::vector<ParkedThread> threads_;  // the vCPUs', then the io thread if any
-  bool started_ = false;
 
   mutable std::mutex mutex_;
-  bool ending_ = false;               // these are guarded by mutex_
+  bool started_ = false;  // these are guarded by mutex_
+  bool ending_ = false;
   std::optional<ExitStatus> status_;  // set once the devices are quiescent
 };
 

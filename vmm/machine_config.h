@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "base/guest_memory.h"
 #include "base/owned_fd.h"
+#include "virtio/core/device_event.h"
 #include "vmm/cpu_profile.h"
 #include "vmm/disk_config.h"
 #include "vmm/named_fd.h"
@@ -44,9 +45,9 @@ struct MachineConfig {
   std::vector<NetConfig> nets;            // behind the disks in the guest's order
   std::optional<CpuProfile> cpu_profile;  // asked of KVM where it is missing
   ThreadSetup thread_setup;               // may be empty
-  // Called on the io thread with a sentence for people: what the guest did wrong to a device, or
-  // what ails a disk. May be empty; must not call back into the Machine.
-  std::function<void(std::string)> on_event;
+  // Called on the io thread: what the guest did wrong to a device, or what ails a disk. May be
+  // empty; must not call back into the Machine.
+  virtio::DeviceEventListener on_event;
 };
 
 }  // namespace mayfly::vmm

@@ -110,10 +110,12 @@ TEST_F(MachineDevicesTest, DevicesCanBeChangedUntilTheEnd) {
   EXPECT_EQ(machine_->UpdateNet(0, {}, {}).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(machine_->ResizeDisk(0).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(machine_->device_stats().disks.size(), 1U);
+  EXPECT_EQ(machine_->state(), MachineState::kEnded);
 }
 
 TEST_F(MachineDevicesTest, AVmWithoutDevicesSaysSo) {
   ASSERT_EQ(Create(Config(GuestCode().Exit(0))), absl::OkStatus());
+  EXPECT_EQ(machine_->state(), MachineState::kCreated);
   EXPECT_EQ(machine_->UpdateDisk(0, {}).code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(machine_->ResizeDisk(0).status().code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(machine_->device_stats().disks.empty());

@@ -16,6 +16,7 @@
 #include "base/timeline.h"
 #include "virtio/block/block.h"
 #include "virtio/block/overlay/overlay_disk.h"
+#include "virtio/core/device_event.h"
 #include "virtio/core/mmio_transport.h"
 #include "virtio/net/net.h"
 #include "virtio/rate/rate_limiter.h"
@@ -36,7 +37,7 @@ class VirtioDevices final {
     const GuestMemory& memory;  // outlives the devices
     unsigned cpus = 1;
     std::shared_ptr<Timeline> timeline;
-    std::function<void(std::string)> on_event;  // see MachineConfig
+    virtio::DeviceEventListener on_event;  // see MachineConfig
   };
 
   // Opens what `disks` and `nets` consist of, taking their descriptors. Errors: those of the

@@ -9,7 +9,7 @@ namespace mayfly::cli {
 class EventLines final : public rpc::EventListener::Server {
  protected:
   kj::Promise<void> event(EventContext context) override {
-    Complain(context.getParams().getText().cStr());
+    Complain(context.getParams().getEvent().getText().cStr());
     return kj::READY_NOW;
   }
 };

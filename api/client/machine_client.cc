@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "api/codec/device_stats_codec.h"
 #include "api/codec/exit_status_codec.h"
+#include "api/codec/machine_stats_codec.h"
 #include "api/codec/rate_limits_codec.h"
 #include "api/codec/rpc_status.h"
 #include "api/codec/timeline_codec.h"
@@ -75,13 +75,13 @@ kj::Promise<absl::StatusOr<uint64_t>> MachineClient::ResizeDisk(uint32_t disk) {
       [](kj::Exception&& exception) { return absl::StatusOr<uint64_t>(FromException(exception)); });
 }
 
-kj::Promise<absl::StatusOr<vmm::DeviceStats>> MachineClient::FetchDeviceStats() {
-  return machine_.deviceStatsRequest().send().then(
-      [](capnp::Response<rpc::Machine::DeviceStatsResults>&& response) {
-        return absl::StatusOr<vmm::DeviceStats>(DecodeDeviceStats(response));
+kj::Promise<absl::StatusOr<vmm::MachineStats>> MachineClient::FetchStats() {
+  return machine_.statsRequest().send().then(
+      [](capnp::Response<rpc::Machine::StatsResults>&& response) {
+        return absl::StatusOr<vmm::MachineStats>(DecodeMachineStats(response.getStats()));
       },
       [](kj::Exception&& exception) {
-        return absl::StatusOr<vmm::DeviceStats>(FromException(exception));
+        return absl::StatusOr<vmm::MachineStats>(FromException(exception));
       });
 }
 

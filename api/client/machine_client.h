@@ -11,8 +11,8 @@
 #include "api/mayfly.capnp.h"
 #include "base/timeline.h"
 #include "virtio/rate/rate_limiter.h"
-#include "vmm/device_stats.h"
 #include "vmm/exit_status.h"
+#include "vmm/machine_stats.h"
 
 namespace mayfly::api {
 
@@ -34,6 +34,8 @@ class MachineClient final {
   [[nodiscard]] kj::Promise<absl::StatusOr<vmm::ExitStatus>> WhenEnded() {
     return std::move(ended_);
   }
+  // The capability itself, for what has no words here.
+  [[nodiscard]] rpc::Machine::Client& capability() { return machine_; }
   // What the guest reads from its console.
   [[nodiscard]] rpc::ByteStream::Client& input() { return input_; }
   // Ends the VM.
@@ -50,7 +52,7 @@ class MachineClient final {
   // The disk's image has another size: tells the guest, and answers the size in bytes.
   [[nodiscard]] kj::Promise<absl::StatusOr<uint64_t>> ResizeDisk(uint32_t disk);
   // After the VM's end, too.
-  [[nodiscard]] kj::Promise<absl::StatusOr<vmm::DeviceStats>> FetchDeviceStats();
+  [[nodiscard]] kj::Promise<absl::StatusOr<vmm::MachineStats>> FetchStats();
   // Adds the steps so far to `timeline`, which must live until then.
   [[nodiscard]] kj::Promise<absl::Status> FetchTimeline(Timeline& timeline);
 

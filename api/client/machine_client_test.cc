@@ -42,7 +42,7 @@ class Listener final : public rpc::EventListener::Server {
 
  protected:
   kj::Promise<void> event(EventContext context) override {
-    events_.emplace_back(context.getParams().getText().cStr());
+    events_.emplace_back(context.getParams().getEvent().getText().cStr());
     return kj::READY_NOW;
   }
 
@@ -104,11 +104,12 @@ class MachineClientTest : public ::testing::Test {
   absl::StatusOr<uint64_t> ResizeDisk(uint32_t disk) {
     return machine_->ResizeDisk(disk).wait(io_.waitScope);
   }
-  vmm::DeviceStats Stats() {
-    const auto stats = machine_->FetchDeviceStats().wait(io_.waitScope);
+  vmm::MachineStats StatsOfAll() {
+    const auto stats = machine_->FetchStats().wait(io_.waitScope);
     EXPECT_TRUE(stats.ok()) << stats.status();
-    return stats.value_or(vmm::DeviceStats());
+    return stats.value_or(vmm::MachineStats());
   }
+  vmm::DeviceStats Stats() { return StatsOfAll().devices; }
 
   kj::AsyncIoContext io_ = kj::setupAsyncIo();
   std::optional<VmmConnection> connection_;
@@ -251,6 +252,21 @@ TEST_F(MachineClientTest, DevicesThatThereAreNotAreNamed) {
   EXPECT_EQ(Stats().nets.size(), 1U);
 }
 
+TEST_F(MachineClientTest, TheVmAsAWholeIsCountedToo) {
+  Launch(GuestSpec("echo"));
+  AwaitOutput("ready");
+  vmm::MachineStats stats = StatsOfAll();
+  EXPECT_EQ(stats.state, vmm::MachineState::kRunning);
+  EXPECT_GT(stats.cpu, Nanoseconds::zero());
+  EXPECT_GE(stats.console_bytes, screen_.size());
+  EXPECT_EQ(stats.events, 0U);
+  machine_->Kill();
+  EXPECT_EQ(Await(), -1);
+  EXPECT_EQ(StatsOfAll().state, vmm::MachineState::kEnded);
+  EXPECT_EQ(StatsOfAll().console_bytes, screen_.size());
+  EXPECT_GE(StatsOfAll().cpu, stats.cpu);
+}
+
 TEST_F(MachineClientTest, EventsComeBeforeTheEnd) {
   MachineSpec spec = GuestSpec("block", "write");
   vmm::DiskConfig disk = Disk(MakeDisk());
@@ -260,6 +276,7 @@ TEST_F(MachineClientTest, EventsComeBeforeTheEnd) {
   EXPECT_EQ(Await(), 1);
   ASSERT_EQ(events_.size(), 1U);
   EXPECT_THAT(events_[0], HasSubstr("disk 0 (disk.img)"));
+  EXPECT_EQ(StatsOfAll().events, 1U);
 }
 
 }  // namespace

@@ -10,18 +10,20 @@
 #include "api/codec/machine_spec.h"
 #include "api/mayfly.capnp.h"
 #include "api/server/console_pump.h"
-#include "api/server/event_pump.h"
+#include "api/server/event_feed.h"
+#include "api/server/event_inlet.h"
 #include "api/server/input_gate.h"
 #include "base/event_fd.h"
 #include "base/timeline.h"
 #include "vmm/exit_status.h"
 #include "vmm/machine.h"
+#include "vmm/machine_stats.h"
 
 namespace mayfly::api {
 
 // The process's one VM among the promises of the api thread: its end and its console become events
-// of KJ's loop, its timeout a timer of it. Capabilities for it (`Machine`, and narrower ones to
-// come) are views of this object.
+// of KJ's loop, its timeout a timer of it. Capabilities for it (`Machine`, narrowed or not) are
+// views of this object.
 //
 // Threading: the api thread's.
 class HostedMachine final : public kj::Refcounted {
@@ -36,8 +38,7 @@ class HostedMachine final : public kj::Refcounted {
   [[nodiscard]] static absl::StatusOr<kj::Own<HostedMachine>> Create(
       MachineSpec spec, std::shared_ptr<Timeline> timeline, kj::UnixEventPort& port);
   HostedMachine(Passkey, std::unique_ptr<vmm::Machine> machine, std::shared_ptr<EventFd> wake,
-                std::shared_ptr<EventPump::Inlet> events, Nanoseconds timeout,
-                kj::UnixEventPort& port);
+                std::shared_ptr<EventInlet> inlet, Nanoseconds timeout, kj::UnixEventPort& port);
 
   // Lets the guest run, and the clock of the timeout. Errors: those of vmm::Machine::Start().
   [[nodiscard]] absl::Status Start();
@@ -51,8 +52,9 @@ class HostedMachine final : public kj::Refcounted {
   [[nodiscard]] vmm::ExitStatus exit_status() const;
   // Connects the console to `output` and answers the other direction. An earlier connection is cut.
   [[nodiscard]] rpc::ByteStream::Client AttachConsole(rpc::ByteStream::Client output);
-  // Tells `listener` of all events. An earlier listener is told no more.
-  void AttachListener(rpc::EventListener::Client listener) { events_.Attach(std::move(listener)); }
+  // Tells `listener` of all events. Errors: those of EventFeed::Attach().
+  [[nodiscard]] absl::Status AttachListener(rpc::EventListener::Client listener);
+  [[nodiscard]] vmm::MachineStats stats();
   [[nodiscard]] InputGate& input() { return input_; }
   [[nodiscard]] vmm::Machine& machine() { return *machine_; }
   [[nodiscard]] const Timeline& timeline() const { return machine_->timeline(); }
@@ -61,13 +63,16 @@ class HostedMachine final : public kj::Refcounted {
   [[nodiscard]] kj::Promise<void> AwaitEnd();
   [[nodiscard]] kj::Promise<void> Report();
   [[nodiscard]] kj::Promise<void> EnforceTimeout();
+  // Tells what the VM's threads have reported.
+  void PassEventsOn();
 
   std::unique_ptr<vmm::Machine> machine_;
   std::shared_ptr<EventFd> wake_;  // shared with the VM's threads, which signal it: see AwaitEnd()
   const Nanoseconds timeout_;
   kj::Timer& timer_;
   kj::UnixEventPort::FdObserver wake_observer_;
-  EventPump events_;
+  const std::shared_ptr<EventInlet> inlet_;  // shared likewise
+  EventFeed events_;
   ConsolePump output_;
   InputGate input_;
   kj::ForkedPromise<void> ended_;

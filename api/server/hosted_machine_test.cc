@@ -72,7 +72,7 @@ TEST_F(HostedMachineTest, AnyNumberMayWaitAndNobodyForASlowListener) {
   disk.overlay.emplace().cap_bytes = kDiskBytes / 4;
   ASSERT_NO_FATAL_FAILURE(Create(std::move(spec)));
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> held;
-  machine_->AttachListener(kj::heap<HoldingListener>(held));
+  ASSERT_EQ(machine_->AttachListener(kj::heap<HoldingListener>(held)), absl::OkStatus());
   std::string text;
   const auto input = machine_->AttachConsole(kj::heap<Screen>(text));
   int answers = 0;

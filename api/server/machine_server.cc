@@ -4,8 +4,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "api/codec/device_stats_codec.h"
 #include "api/codec/exit_status_codec.h"
+#include "api/codec/machine_stats_codec.h"
 #include "api/codec/rate_limits_codec.h"
 #include "api/codec/rpc_status.h"
 #include "api/codec/timeline_codec.h"
@@ -19,6 +19,16 @@ namespace {
 }
 
 }  // namespace
+
+capnp::Capability::Server::DispatchCallResult MachineServer::dispatchCall(
+    uint64_t interface, uint16_t method,
+    capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) {
+  if (interface == capnp::typeId<rpc::Machine>()) {
+    const absl::Status allowed = permissions_.Check(method);
+    if (!allowed.ok()) return {ToException(allowed), /*isStreaming=*/false};
+  }
+  return rpc::Machine::Server::dispatchCall(interface, method, context);
+}
 
 kj::Promise<void> MachineServer::start(StartContext) { return Answer(machine_->Start()); }
 
@@ -69,8 +79,8 @@ kj::Promise<void> MachineServer::resizeDisk(ResizeDiskContext context) {
   return kj::READY_NOW;
 }
 
-kj::Promise<void> MachineServer::deviceStats(DeviceStatsContext context) {
-  EncodeDeviceStats(machine_->machine().device_stats(), context.getResults());
+kj::Promise<void> MachineServer::stats(StatsContext context) {
+  EncodeMachineStats(machine_->stats(), context.getResults().initStats());
   return kj::READY_NOW;
 }
 
@@ -78,7 +88,15 @@ kj::Promise<void> MachineServer::events(EventsContext context) {
   if (!context.getParams().hasListener()) {
     return ToException(absl::InvalidArgumentError("listener: none is given"));
   }
-  machine_->AttachListener(context.getParams().getListener());
+  return Answer(machine_->AttachListener(context.getParams().getListener()));
+}
+
+kj::Promise<void> MachineServer::narrow(NarrowContext context) {
+  const absl::StatusOr<Permissions> permissions =
+      permissions_.Narrow(context.getParams().getPermissions());
+  if (!permissions.ok()) return ToException(permissions.status());
+  context.getResults().setMachine(
+      kj::heap<MachineServer>(kj::addRef(*machine_), *permissions, /*hold=*/nullptr));
   return kj::READY_NOW;
 }
 

@@ -1,17 +1,23 @@
 #pragma once
 
+#include "api/codec/permissions.h"
 #include "api/mayfly.capnp.h"
 #include "api/server/hosted_machine.h"
+#include "api/server/vm_slot.h"
 
 namespace mayfly::api {
 
-// The `Machine` capability. When its last holder lets go of it, it says so.
+// The `Machine` capability, narrowed or not.
 class MachineServer final : public rpc::Machine::Server {
  public:
-  MachineServer(kj::Own<HostedMachine> machine, kj::Own<kj::PromiseFulfiller<void>> released)
-      : machine_(kj::mv(machine)), released_(kj::mv(released)) {}
+  // `hold`, where there is one, goes when the last holder has let go of the capability.
+  MachineServer(kj::Own<HostedMachine> machine, Permissions permissions, kj::Maybe<VmHold> hold)
+      : machine_(kj::mv(machine)), permissions_(permissions), hold_(kj::mv(hold)) {}
   KJ_DISALLOW_COPY(MachineServer);
-  ~MachineServer() noexcept(false) { released_->fulfill(); }
+
+  DispatchCallResult dispatchCall(
+      uint64_t interface, uint16_t method,
+      capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) override;
 
  protected:
   kj::Promise<void> start(StartContext context) override;
@@ -22,12 +28,14 @@ class MachineServer final : public rpc::Machine::Server {
   kj::Promise<void> updateDisk(UpdateDiskContext context) override;
   kj::Promise<void> updateNet(UpdateNetContext context) override;
   kj::Promise<void> resizeDisk(ResizeDiskContext context) override;
-  kj::Promise<void> deviceStats(DeviceStatsContext context) override;
+  kj::Promise<void> stats(StatsContext context) override;
   kj::Promise<void> events(EventsContext context) override;
+  kj::Promise<void> narrow(NarrowContext context) override;
 
  private:
   kj::Own<HostedMachine> machine_;
-  kj::Own<kj::PromiseFulfiller<void>> released_;
+  const Permissions permissions_;
+  const kj::Maybe<VmHold> hold_;
 };
 
 }  // namespace mayfly::api

@@ -8,12 +8,6 @@
 
 namespace mayfly::api {
 
-VmSlot::VmSlot() {
-  auto pair = kj::newPromiseAndFulfiller<void>();
-  release = std::move(pair.fulfiller);
-  released = std::move(pair.promise);
-}
-
 kj::Promise<void> VmmServer::create(CreateContext context) {
   timeline_->Record(TimelineStep::kSpecReceived);
   return DecodeSpec(context.getParams())
@@ -34,13 +28,15 @@ absl::Status VmmServer::Create(MachineSpec spec, CreateContext& context) {
                           HostedMachine::Create(std::move(spec), timeline_, port_));
   const rpc::Vmm::CreateParams::Reader params = context.getParams();
   if (params.getStart()) MAYFLY_RETURN_IF_ERROR(machine->Start());
-  if (params.hasListener()) machine->AttachListener(params.getListener());
+  if (params.hasListener()) {
+    MAYFLY_RETURN_IF_ERROR(machine->AttachListener(params.getListener()));
+  }
   // The console keeps what the guest writes until then.
   if (params.hasOutput()) {
     context.getResults().setInput(machine->AttachConsole(params.getOutput()));
   }
-  context.getResults().setMachine(
-      kj::heap<MachineServer>(kj::addRef(*machine), std::move(slot_->release)));
+  context.getResults().setMachine(kj::heap<MachineServer>(kj::addRef(*machine), Permissions::All(),
+                                                          VmHold(kj::addRef(*slot_))));
   slot_->machine = std::move(machine);
   return absl::OkStatus();
 }

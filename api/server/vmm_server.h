@@ -7,18 +7,10 @@
 #include "absl/status/status.h"
 #include "api/codec/machine_spec.h"
 #include "api/mayfly.capnp.h"
-#include "api/server/hosted_machine.h"
+#include "api/server/vm_slot.h"
 #include "base/timeline.h"
 
 namespace mayfly::api {
-
-// The process's VM, where there is one yet; shared by the capabilities and main().
-struct VmSlot final : public kj::Refcounted {
-  VmSlot();
-  kj::Maybe<kj::Own<HostedMachine>> machine;
-  kj::Own<kj::PromiseFulfiller<void>> release;
-  kj::Promise<void> released = nullptr;  // once the last holder of the Machine has let go of it
-};
 
 // What a mayfly-vmm process offers first: the `Vmm` capability.
 class VmmServer final : public rpc::Vmm::Server {

@@ -161,6 +161,37 @@ TEST_F(VmmServerTest, AConsoleNeedsAStream) {
   EXPECT_EQ(StatusOf(machine.consoleRequest().send()).code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(VmmServerTest, ANarrowedHandleDoesWhatItMayAndNoMore) {
+  auto machine = Create(GuestSpec("exit_status"));
+  auto narrow = machine.narrowRequest();
+  narrow.initPermissions(1).set(0, rpc::Permission::WAIT);
+  auto waiter = narrow.send().getMachine();
+  auto end = waiter.waitRequest().send();
+  EXPECT_EQ(StatusOf(waiter.startRequest().send()).code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(StatusOf(waiter.statsRequest().send()).code(), absl::StatusCode::kPermissionDenied);
+  auto wider = waiter.narrowRequest();
+  wider.initPermissions(1).set(0, rpc::Permission::CONTROL);
+  EXPECT_EQ(StatusOf(wider.send()).code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_TRUE(StatusOf(machine.startRequest().send()).ok());
+  EXPECT_EQ(end.wait(io_.waitScope).getStatus().getStatus(), 42);
+}
+
+TEST_F(VmmServerTest, ANarrowedHandleKeepsNoVmAlive) {
+  bool released = false;
+  auto watch = slot_->released.then([&released] { released = true; }).eagerlyEvaluate(nullptr);
+  rpc::Machine::Client waiter = nullptr;
+  {
+    auto machine = Create(GuestSpec("halt"));
+    auto narrow = machine.narrowRequest();
+    narrow.initPermissions(1).set(0, rpc::Permission::WAIT);
+    waiter = narrow.send().wait(io_.waitScope).getMachine();
+    EXPECT_FALSE(released);
+  }
+  while (!released) {
+    io_.provider->getTimer().afterDelay(1 * kj::MILLISECONDS).wait(io_.waitScope);
+  }
+}
+
 TEST_F(VmmServerTest, TheLastReleaseIsNoticed) {
   bool released = false;
   auto watch = slot_->released.then([&released] { released = true; }).eagerlyEvaluate(nullptr);

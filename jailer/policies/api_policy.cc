@@ -38,6 +38,7 @@ constexpr Rule kRules[] = {
     {SYS_futex, {ARG(1, operation, FUTEX_WAKE_PRIVATE)}, "lets go of a mutex, wakes a waiter"},
     {SYS_clock_gettime, {ARG(0, clock, CLOCK_MONOTONIC)}, "timers, on hosts whose clock the vDSO cannot read"},
     {SYS_clock_gettime, {ARG(0, clock, CLOCK_MONOTONIC_COARSE)}, "timers, on hosts without a vDSO"},
+    {SYS_clock_gettime, {ARG(0, clock, CLOCK_PROCESS_CPUTIME_ID)}, "the VM's CPU time, for its statistics"},
 
     {SYS_brk, {}, "memory for messages"},
     {SYS_exit_group, {}, "the end of the VM, or the report of a violation of this policy"},

@@ -45,7 +45,7 @@ void Change(MachineClient& machine, kj::WaitScope& scope, uint32_t disks) {
       KJ_REQUIRE(machine.ResizeDisk(disk).wait(scope).ok());
     }
     KJ_REQUIRE(machine.UpdateNet(0, virtio::RateLimits(), std::nullopt).wait(scope).ok());
-    KJ_REQUIRE(machine.FetchDeviceStats().wait(scope).ok());
+    KJ_REQUIRE(machine.FetchStats().wait(scope).ok());
   }
 }
 

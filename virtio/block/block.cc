@@ -1,6 +1,7 @@
 #include "virtio/block/block.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -253,7 +254,8 @@ void Block::Fail(std::string what) {
 // The first only: a full disk fails every write, and a log line for each would be the next problem.
 void Block::ReportFailure(const BlockRequest& request, int error) {
   if (std::exchange(failure_reported_, true)) return;
-  host_->Report(DescribeFailure(request, error));
+  host_->Report(error == ENOSPC ? DeviceEvent::kNoRoom : DeviceEvent::kTrouble,
+                DescribeFailure(request, error));
 }
 
 Block::Pending& Block::TakePending() {

@@ -291,6 +291,7 @@ TEST_F(BlockTest, TellsTheHostOfTheFirstFailureOnly) {
   Write(2, kSectorSize);
   EXPECT_THAT(host_.reports, ElementsAre(AllOf(HasSubstr("writing 512 bytes at offset 1024"),
                                                HasSubstr("No space"), HasSubstr("make room"))));
+  EXPECT_THAT(host_.kinds, ElementsAre(DeviceEvent::kNoRoom));
   backend_->FailWith(0);
   Write(2, kSectorSize);
   EXPECT_EQ(status(), BlockStatus::kOk);

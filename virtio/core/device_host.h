@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "virtio/core/device_event.h"
+
 namespace mayfly::virtio {
 
 // What a device asks of the transport it is plugged into.
@@ -27,7 +29,7 @@ class DeviceHost {
   // `what`.
   virtual void Fail(std::string what) = 0;
   // Tells the host something worth knowing that stops nothing, such as a full disk.
-  virtual void Report(std::string what) = 0;
+  virtual void Report(DeviceEvent event, std::string what) = 0;
 
  protected:
   ~DeviceHost() = default;

@@ -312,15 +312,16 @@ void MmioTransport::Fail(std::string what) {
   // A change of the status is announced as one of the configuration (2.1.2), whose contents are
   // still the same.
   interrupt_.Raise(kInterruptConfigChange);
-  Report(absl::StrCat("the guest broke the virtio protocol, its driver must reset the device: ",
+  Report(DeviceEvent::kTrouble,
+         absl::StrCat("the guest broke the virtio protocol, its driver must reset the device: ",
                       what));
 }
 
-void MmioTransport::Report(std::string what) {
+void MmioTransport::Report(DeviceEvent event, std::string what) {
   if (events_ == kMaxEvents || !options_.on_event) return;
   ++events_;
   const char* const last = events_ == kMaxEvents ? " (further events of it are not told)" : "";
-  options_.on_event(absl::StrCat(options_.name, ": ", what, last));
+  options_.on_event(event, absl::StrCat(options_.name, ": ", what, last));
 }
 
 }  // namespace mayfly::virtio

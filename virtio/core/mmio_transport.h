@@ -17,6 +17,7 @@
 #include "base/guest_memory.h"
 #include "base/io_handler.h"
 #include "virtio/core/device.h"
+#include "virtio/core/device_event.h"
 #include "virtio/core/device_host.h"
 #include "virtio/core/interrupt.h"
 #include "virtio/core/queue.h"
@@ -50,7 +51,7 @@ class MmioTransport final : public IoHandler, private DeviceHost {
     // Called on the io thread with one sentence for people: what the guest did wrong, or what ails
     // the device. The guest decides how often, up to kMaxEvents; must not call back into the
     // transport.
-    std::function<void(std::string)> on_event;
+    DeviceEventListener on_event;
   };
   // Texts for on_event from one transport, so that no guest can fill the host's log; the last says
   // that it is the last.
@@ -104,7 +105,7 @@ class MmioTransport final : public IoHandler, private DeviceHost {
   void ConfigChanged() override;
   void KickAgain(uint16_t queue) override;
   void Fail(std::string what) override;
-  void Report(std::string what) override;
+  void Report(DeviceEvent event, std::string what) override;
 
   const std::unique_ptr<Device> device_;
   const GuestMemory& memory_;

@@ -68,7 +68,7 @@ class Fuzz final {
     backend_ = backend.get();
     MmioTransport::Options options;
     options.name = "fuzzed";
-    options.on_event = [this](const std::string& text) {
+    options.on_event = [this](DeviceEvent, const std::string& text) {
       Require(!text.empty());
       Require(++events_ <= MmioTransport::kMaxEvents);
     };

@@ -107,7 +107,9 @@ TEST_F(MmioTransportTest, FailsUntilTheDriverResets) {
 TEST_F(MmioTransportTest, TellsSoManyEventsAndNoMore) {
   driver_.Start(kAll, ring_.layout());
   OnIo([this] {
-    for (unsigned i = 0; i < 2 * MmioTransport::kMaxEvents; ++i) log_.host->Report("again");
+    for (unsigned i = 0; i < 2 * MmioTransport::kMaxEvents; ++i) {
+      log_.host->Report(DeviceEvent::kTrouble, "again");
+    }
   });
   EXPECT_THAT(events_, SizeIs(MmioTransport::kMaxEvents));
   EXPECT_THAT(events_.back(), HasSubstr("further events"));

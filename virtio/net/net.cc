@@ -101,15 +101,17 @@ void Net::Activate(uint64_t features, std::span<Queue> queues, DeviceHost& host)
   features_ = features;
   check_.emplace(features_, mtu_);
   receive_shared_.emplace(NetReceiver::Shared{*backend_, *check_, *receive_gate_, counters_});
-  send_shared_.emplace(
-      NetSender::Shared{*backend_, *check_, filter_, *send_gate_, counters_,
-                        [this](std::string what) { host_->Report(std::move(what)); }});
+  send_shared_.emplace(NetSender::Shared{
+      *backend_, *check_, filter_, *send_gate_, counters_,
+      [this](std::string what) { host_->Report(DeviceEvent::kTrouble, std::move(what)); }});
   used_pairs_ = 1;
   AddPairs(used_pairs_);
   const absl::Status started = backend_->Start(features_, *this);
   running_ = started.ok();
   SetLink(running_ ? kNetLinkUp : 0);
-  if (!running_) host_->Report(absl::StrCat("its backend did not start: ", started.message()));
+  if (!running_)
+    host_->Report(DeviceEvent::kLink,
+                  absl::StrCat("its backend did not start: ", started.message()));
 }
 
 void Net::AddPairs(uint16_t count) {
@@ -259,7 +261,8 @@ NetControlAck Net::Execute(Buffers& command) {
                                 ? UsePairs(pairs->pairs)
                                 : UseOffloads(std::get<NetSetGuestOffloads>(*parsed).offloads);
   if (done.ok()) return NetControlAck::kOk;
-  host_->Report(absl::StrCat("a command of the guest failed: ", done.message()));
+  host_->Report(DeviceEvent::kTrouble,
+                absl::StrCat("a command of the guest failed: ", done.message()));
   return NetControlAck::kError;
 }
 
@@ -313,7 +316,7 @@ void Net::Fail(std::string what) {
 void Net::LoseLink(absl::string_view why) {
   StopBackend();
   SetLink(0);
-  host_->Report(absl::StrCat("its link is lost: ", why));
+  host_->Report(DeviceEvent::kLink, absl::StrCat("its link is lost: ", why));
 }
 
 void Net::SetLink(uint16_t status) {

@@ -164,6 +164,7 @@ TEST_F(NetPairsTest, HostThatRefusesIsAnError) {
   wire_->queue_pairs_status = absl::UnavailableError("no more queues");
   EXPECT_EQ(SetPairs(3), NetControlAck::kError);
   EXPECT_THAT(host_.reports, ElementsAre(HasSubstr("no more queues")));
+  EXPECT_THAT(host_.kinds, ElementsAre(DeviceEvent::kTrouble));
   Add(1, 60);
   wire_->Poll();
   EXPECT_THAT(wire_->to_receive, SizeIs(1));

@@ -194,6 +194,7 @@ TEST_F(NetReceiveTest, ReceiveErrorIsALostLink) {
   EXPECT_EQ(Config().status, 0);
   EXPECT_EQ(host_.config_changes, 1U);
   EXPECT_THAT(host_.reports, ElementsAre(HasSubstr("No such device")));
+  EXPECT_THAT(host_.kinds, ElementsAre(DeviceEvent::kLink));
   EXPECT_EQ(wire_->events, nullptr);
   Send(Frame(60));
   EXPECT_EQ(sent(), 0);

@@ -17,12 +17,16 @@ class FakeHost final : public DeviceHost {
   std::vector<uint16_t> kicked_again;
   std::vector<std::string> failures;
   std::vector<std::string> reports;
+  std::vector<DeviceEvent> kinds;  // of the reports
 
   void InterruptForQueue() override { ++queue_interrupts; }
   void ConfigChanged() override { ++config_changes; }
   void KickAgain(uint16_t queue) override { kicked_again.push_back(queue); }
   void Fail(std::string what) override { failures.push_back(std::move(what)); }
-  void Report(std::string what) override { reports.push_back(std::move(what)); }
+  void Report(DeviceEvent event, std::string what) override {
+    kinds.push_back(event);
+    reports.push_back(std::move(what));
+  }
 };
 
 }  // namespace mayfly::virtio

@@ -40,7 +40,9 @@ class MmioTransportTest : public ::testing::Test {
     MmioTransport::Options options;
     options.name = "test device";
     options.on_first_kick = [this] { ++first_kicks_; };
-    options.on_event = [this](std::string text) { events_.push_back(std::move(text)); };
+    options.on_event = [this](DeviceEvent, std::string text) {
+      events_.push_back(std::move(text));
+    };
     auto transport = MmioTransport::Create(std::make_unique<RecordingDevice>(log_), memory_, *loop_,
                                            std::move(options))
                          .value();

@@ -1,4 +1,4 @@
-#include "api/codec/device_stats_codec.h"
+#include "api/codec/machine_stats_codec.h"
 
 #include <algorithm>
 
@@ -79,22 +79,51 @@ void EncodeNet(const vmm::NetStats& stats, rpc::NetStats::Builder builder) {
   return stats;
 }
 
-}  // namespace
-
-void EncodeDeviceStats(const vmm::DeviceStats& stats,
-                       rpc::Machine::DeviceStatsResults::Builder builder) {
-  capnp::uint position = 0;
-  auto disks = builder.initDisks(static_cast<capnp::uint>(stats.disks.size()));
-  for (const vmm::DiskStats& disk : stats.disks) EncodeDisk(disk, disks[position++]);
-  position = 0;
-  auto nets = builder.initNets(static_cast<capnp::uint>(stats.nets.size()));
-  for (const vmm::NetStats& net : stats.nets) EncodeNet(net, nets[position++]);
+[[nodiscard]] vmm::MachineState DecodeState(rpc::MachineState state) {
+  switch (state) {
+    case rpc::MachineState::CREATED:
+      return vmm::MachineState::kCreated;
+    case rpc::MachineState::RUNNING:
+      return vmm::MachineState::kRunning;
+    case rpc::MachineState::PAUSED:
+      return vmm::MachineState::kPaused;
+    case rpc::MachineState::ENDED:
+      return vmm::MachineState::kEnded;
+  }
+  return vmm::MachineState::kRunning;
 }
 
-vmm::DeviceStats DecodeDeviceStats(rpc::Machine::DeviceStatsResults::Reader reader) {
-  vmm::DeviceStats stats;
-  for (const auto disk : reader.getDisks()) stats.disks.push_back(DecodeDisk(disk));
-  for (const auto net : reader.getNets()) stats.nets.push_back(DecodeNet(net));
+static_assert(static_cast<unsigned>(vmm::MachineState::kCreated) ==
+              static_cast<unsigned>(rpc::MachineState::CREATED));
+static_assert(static_cast<unsigned>(vmm::MachineState::kEnded) ==
+              static_cast<unsigned>(rpc::MachineState::ENDED));
+
+}  // namespace
+
+void EncodeMachineStats(const vmm::MachineStats& stats, rpc::MachineStats::Builder builder) {
+  builder.setState(static_cast<rpc::MachineState>(stats.state));
+  builder.setCpuNanoseconds(static_cast<uint64_t>(stats.cpu.count()));
+  builder.setResidentBytes(stats.resident_bytes);
+  builder.setConsoleBytes(stats.console_bytes);
+  builder.setEvents(stats.events);
+  capnp::uint position = 0;
+  auto disks = builder.initDisks(static_cast<capnp::uint>(stats.devices.disks.size()));
+  for (const vmm::DiskStats& disk : stats.devices.disks) EncodeDisk(disk, disks[position++]);
+  position = 0;
+  auto nets = builder.initNets(static_cast<capnp::uint>(stats.devices.nets.size()));
+  for (const vmm::NetStats& net : stats.devices.nets) EncodeNet(net, nets[position++]);
+}
+
+vmm::MachineStats DecodeMachineStats(rpc::MachineStats::Reader reader) {
+  vmm::MachineStats stats{
+      .state = DecodeState(reader.getState()),
+      .cpu = Nanoseconds(static_cast<Nanoseconds::rep>(reader.getCpuNanoseconds())),
+      .resident_bytes = reader.getResidentBytes(),
+      .devices = {},
+      .console_bytes = reader.getConsoleBytes(),
+      .events = reader.getEvents()};
+  for (const auto disk : reader.getDisks()) stats.devices.disks.push_back(DecodeDisk(disk));
+  for (const auto net : reader.getNets()) stats.devices.nets.push_back(DecodeNet(net));
   return stats;
 }
 

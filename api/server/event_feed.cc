@@ -1,0 +1,96 @@
+#include "api/server/event_feed.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "api/codec/text.h"
+
+namespace mayfly::api {
+
+// One listener, and what is under way to it, which goes with it.
+class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
+ public:
+  Subscription(const EventFeed& feed, rpc::EventListener::Client listener, uint64_t since)
+      : feed_(feed), listener_(kj::mv(listener)), told_(since), sending_(*this) {}
+  KJ_DISALLOW_COPY(Subscription);
+
+  // Sends what there is, as far as the listener keeps up.
+  void Serve() {
+    while (!is_gone_ && under_way_ < kMostUnderWay && told_ < feed_.count_) SendNext();
+  }
+  // Whether it has failed: nobody is to be told, and the VM goes on.
+  [[nodiscard]] bool is_gone() const { return is_gone_; }
+
+ private:
+  // Beyond what Cap'n Proto's flow control lets be under way: a window of some 64 KiB, which is
+  // some hundred events.
+  static constexpr unsigned kMostUnderWay = 16;
+
+  void SendNext() {
+    const uint64_t oldest = feed_.oldest();
+    if (told_ + 1 < oldest) {
+      const uint64_t lost = oldest - 1 - told_;
+      Send(oldest - 1,
+           {.time = MonotonicNow(),
+            .kind = rpc::EventKind::LOST,
+            .text = absl::StrCat(lost, " events were not told: they are kept no more")});
+    } else {
+      Send(told_ + 1, feed_.kept_[told_ + 1 - oldest]);
+    }
+  }
+
+  void Send(uint64_t sequence, const Event& event) {
+    auto request = listener_.eventRequest();
+    auto builder = request.initEvent();
+    builder.setSequence(sequence);
+    builder.setNanoseconds(static_cast<uint64_t>(event.time.count()));
+    builder.setKind(event.kind);
+    builder.setText(ToText(event.text));
+    builder.setMachine(event.machine);
+    builder.setName(ToText(event.name));
+    told_ = sequence;
+    ++under_way_;
+    sending_.add(request.send().then([this] {
+      --under_way_;
+      Serve();
+    }));
+  }
+
+  void taskFailed(kj::Exception&& /*exception*/) override { is_gone_ = true; }
+
+  const EventFeed& feed_;
+  rpc::EventListener::Client listener_;
+  uint64_t told_;  // the number of the last that was sent
+  unsigned under_way_ = 0;
+  bool is_gone_ = false;
+  kj::TaskSet sending_;  // the last member, so that it goes first
+};
+
+EventFeed::EventFeed() = default;
+EventFeed::~EventFeed() = default;
+
+void EventFeed::Add(Event event) {
+  DropThoseGone();
+  kept_.push_back(std::move(event));
+  if (kept_.size() > kKept) kept_.pop_front();
+  ++count_;
+  for (const auto& subscription : subscriptions_) subscription->Serve();
+}
+
+absl::Status EventFeed::Attach(rpc::EventListener::Client listener, uint64_t since) {
+  DropThoseGone();
+  if (subscriptions_.size() == kMostListeners) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("listener: ", kMostListeners, " listen already, which is as many as may"));
+  }
+  subscriptions_.push_back(std::make_unique<Subscription>(*this, kj::mv(listener), since));
+  subscriptions_.back()->Serve();
+  return absl::OkStatus();
+}
+
+void EventFeed::DropThoseGone() {
+  std::erase_if(subscriptions_, [](const auto& subscription) { return subscription->is_gone(); });
+}
+
+}  // namespace mayfly::api

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <kj/async.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "api/mayfly.capnp.h"
+#include "base/clock.h"
+
+namespace mayfly::api {
+
+// A rpc::Event, but for the number that its feed gives it.
+struct Event {
+  Nanoseconds time{};  // MonotonicNow()
+  rpc::EventKind kind = rpc::EventKind::DEVICE;
+  std::string text;
+  uint64_t machine = 0;  // for a Host's
+  std::string name = {};
+};
+
+// Numbers events, keeps the last of them, and tells them to listeners. A listener that is slow is
+// told fewer, and how many it missed; it holds up nobody else, and no memory beyond what is kept.
+//
+// Threading: the thread of the connections.
+class EventFeed final {
+ public:
+  static constexpr size_t kKept = 512;
+  static constexpr size_t kMostListeners = 16;
+
+  EventFeed();
+  KJ_DISALLOW_COPY(EventFeed);
+  ~EventFeed();
+
+  // Nothing needs to wait for those who listen: on one connection, whatever is sent later arrives
+  // later, unless the listener is behind.
+  void Add(Event event);
+  // How many there were: the number of the last.
+  [[nodiscard]] uint64_t count() const { return count_; }
+  // Tells `listener` of the events with numbers above `since`, of those to come too, until it
+  // fails. Errors: ResourceExhausted.
+  [[nodiscard]] absl::Status Attach(rpc::EventListener::Client listener, uint64_t since = 0);
+
+ private:
+  class Subscription;
+
+  // The number of the oldest that is kept.
+  [[nodiscard]] uint64_t oldest() const { return count_ - kept_.size() + 1; }
+  void DropThoseGone();
+
+  std::deque<Event> kept_;
+  uint64_t count_ = 0;
+  std::list<std::unique_ptr<Subscription>> subscriptions_;
+};
+
+}  // namespace mayfly::api

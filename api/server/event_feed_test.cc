@@ -1,0 +1,154 @@
+#include "api/server/event_feed.h"
+
+#include <kj/async-io.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace mayfly::api {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+// A client's end, which takes nothing but what the test lets it take.
+class Listener final : public rpc::EventListener::Server {
+ public:
+  struct Record {
+    std::vector<std::string> events;
+    std::vector<uint64_t> numbers;
+    std::vector<rpc::EventKind> kinds;
+    std::vector<kj::Own<kj::PromiseFulfiller<void>>> taking;
+  };
+
+  explicit Listener(Record& record) : record_(record) {}
+
+ protected:
+  kj::Promise<void> event(EventContext context) override {
+    const auto event = context.getParams().getEvent();
+    record_.events.emplace_back(event.getText().cStr());
+    record_.numbers.push_back(event.getSequence());
+    record_.kinds.push_back(event.getKind());
+    auto pair = kj::newPromiseAndFulfiller<void>();
+    record_.taking.push_back(std::move(pair.fulfiller));
+    return std::move(pair.promise);
+  }
+
+ private:
+  Record& record_;
+};
+
+class EventFeedTest : public ::testing::Test {
+ protected:
+  // KJ's destructors may throw, GoogleTest's may not.
+  ~EventFeedTest() noexcept override = default;
+
+  void Settle() { io_.waitScope.poll(); }
+  // Something happens, and is told as far as it can be.
+  void Tell(const std::string& text) {
+    feed_.Add({.kind = rpc::EventKind::LINK, .text = text});
+    Settle();
+  }
+  void Attach(Listener::Record& record, uint64_t since = 0) {
+    EXPECT_EQ(feed_.Attach(kj::heap<Listener>(record), since), absl::OkStatus());
+    Settle();
+  }
+  // The listener takes all that comes.
+  void TakeAll(Listener::Record& record) {
+    for (size_t taken = 0; taken < record.taking.size(); ++taken) {
+      record.taking[taken]->fulfill();
+      Settle();
+    }
+  }
+  void Fail(Listener::Record& record) {
+    for (auto& taking : record.taking) {
+      taking->reject(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__,
+                                   kj::heapString("gone")));
+    }
+    Settle();
+  }
+
+  kj::AsyncIoContext io_ = kj::setupAsyncIo();
+  EventFeed feed_;
+};
+
+TEST_F(EventFeedTest, WhatCameBeforeTheListenerComesFirst) {
+  Tell("early");
+  Listener::Record record;
+  Attach(record);
+  Tell("late");
+  EXPECT_THAT(record.events, ElementsAre("early")) << "it has not taken that yet";
+  TakeAll(record);
+  EXPECT_THAT(record.events, ElementsAre("early", "late"));
+  EXPECT_THAT(record.numbers, ElementsAre(1, 2));
+  EXPECT_THAT(record.kinds, ElementsAre(rpc::EventKind::LINK, rpc::EventKind::LINK));
+  EXPECT_EQ(feed_.count(), 2U);
+}
+
+TEST_F(EventFeedTest, EachListenerIsToldFromWhereItWants) {
+  Listener::Record first;
+  Listener::Record second;
+  Attach(first);
+  Tell("a");
+  Tell("b");
+  Attach(second, 1);
+  Tell("c");
+  TakeAll(first);
+  TakeAll(second);
+  EXPECT_THAT(first.events, ElementsAre("a", "b", "c"));
+  EXPECT_THAT(second.events, ElementsAre("b", "c"));
+}
+
+TEST_F(EventFeedTest, ASlowListenerHoldsUpNobodyAndLearnsWhatItMissed) {
+  Listener::Record slow;
+  Listener::Record quick;
+  Attach(slow);
+  Attach(quick);
+  const size_t events = EventFeed::kKept + 100;
+  for (size_t event = 0; event < events; ++event) {
+    Tell("something");
+    TakeAll(quick);
+  }
+  EXPECT_THAT(quick.events, SizeIs(events));
+  EXPECT_THAT(slow.events, SizeIs(1));
+  TakeAll(slow);
+  EXPECT_EQ(slow.numbers.back(), events);
+  size_t told = 0;
+  uint64_t last = 0;
+  for (size_t position = 0; position < slow.numbers.size(); ++position) {
+    EXPECT_GT(slow.numbers[position], last);
+    last = slow.numbers[position];
+    if (slow.kinds[position] != rpc::EventKind::LOST) {
+      ++told;
+      continue;
+    }
+    EXPECT_THAT(slow.events[position], HasSubstr(" events were not told"));
+    told += std::stoul(slow.events[position]);
+  }
+  EXPECT_LT(slow.events.size(), events);
+  EXPECT_EQ(told, events);
+}
+
+TEST_F(EventFeedTest, AListenerThatFailedIsToldNoMoreAndMakesRoom) {
+  Listener::Record gone;
+  Listener::Record others;
+  Attach(gone);
+  for (size_t more = 1; more < EventFeed::kMostListeners; ++more) Attach(others);
+  Listener::Record beyond;
+  EXPECT_EQ(feed_.Attach(kj::heap<Listener>(beyond)).code(), absl::StatusCode::kResourceExhausted);
+  Tell("a");
+  Fail(gone);
+  Tell("b");
+  EXPECT_THAT(gone.events, ElementsAre("a"));
+  Attach(beyond);
+  TakeAll(beyond);
+  EXPECT_THAT(beyond.events, ElementsAre("a", "b"));
+}
+
+}  // namespace
+}  // namespace mayfly::api
