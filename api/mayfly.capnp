@@ -126,6 +126,32 @@ struct CpuProfile {
   softwareKvm @1 :Bool;  # neither VMX nor SVM: ring 0 is emulated, see docs/hosts.md
 }
 
+struct Label {
+  # A word about a VM for those who run many: Host.list finds VMs by their labels.
+  name @0 :Text;   # 1 to 63 letters, digits and characters of "._-/", of which a spec has each once
+  value @1 :Text;  # at most 255 bytes
+}
+
+struct IoLimit {
+  # What may go to and from one disk in a second. 0: no limit.
+  major @0 :UInt32;  # of the block device: a whole disk, not a partition
+  minor @1 :UInt32;
+  readBytes @2 :UInt64;
+  writeBytes @3 :UInt64;
+  readOperations @4 :UInt64;
+  writeOperations @5 :UInt64;
+}
+
+struct ResourceLimits {
+  # What the process of a VM may take of its host, by cgroups: see docs/limits.md. 0, or empty: no limit.
+  cpus @0 :Float64;        # 0.5: 50 ms in every 100 ms
+  cpuWeight @1 :UInt64;    # against others who want the same CPU, who have 100
+  cpuset @2 :Text;         # where it runs: "0-3,8"
+  memoryBytes @3 :UInt64;  # has to hold what the guest touches of its memory, and some MiB for the VMM
+  pids @4 :UInt64;         # processes and threads
+  io @5 :List(IoLimit);
+}
+
 struct MachineSpec {
   cpus @0 :UInt16 = 1;
   memoryBytes @1 :UInt64 = 134217728;  # a multiple of 4096
@@ -138,6 +164,8 @@ struct MachineSpec {
   cpuProfile @8 :CpuProfile;           # optional: asked of KVM where it is missing
   memoryBacking @9 :MemoryBacking;
   nets @10 :List(Net);                 # after the disks in the guest's order
+  limits @11 :ResourceLimits;          # for a Host; a Vmm, whose process is there already, does not look at them
+  labels @12 :List(Label);             # for a Host, as well
 }
 
 enum MemoryBacking {
@@ -334,4 +362,47 @@ interface Vmm {
   #
   # With `start`, with an `output` and with a `listener`, it also does what Machine.start, Machine.console and
   # Machine.events do, in the same turn: the guest runs some 150 microseconds earlier than with calls of their own.
+}
+
+enum MachineState {
+  created @0;  # not started yet
+  running @1;
+  paused @2;
+  ended @3;    # its status, timeline and console are kept until it is nobody's any more
+}
+
+struct MachineInfo {
+  # What a Host knows of a VM without asking it.
+  id @0 :UInt64;            # of this VM alone, counting up, as long as the Host lives
+  name @1 :Text;            # empty where it has none
+  labels @2 :List(Label);
+  state @3 :MachineState;
+  cpus @4 :UInt16;
+  memoryBytes @5 :UInt64;   # the guest's
+  launchedAt @6 :UInt64;    # nanoseconds of CLOCK_REALTIME
+  detached @7 :Bool;        # lives without anybody who holds its Machine
+  exit @8 :ExitStatus;      # once it has ended
+  owner @9 :UInt32;         # the user id of who launched it
+  pid @10 :UInt32;          # of its VMM process, as the Host sees it; 0 once that is gone
+  residentBytes @11 :UInt64;   # memory that the VMM process takes now, the guest's with it
+  cpuNanoseconds @12 :UInt64;  # processor time that the VMM process has had
+}
+
+interface Host {
+  # What mayflyd offers first on its socket: VMs on this machine, each in a jailed process of its own. A caller sees the
+  # VMs of its own user; root, and the user that the service runs as, see all. See docs/api.md.
+
+  launch @0 (spec :MachineSpec, name :Text, start :Bool, output :ByteStream, listener :EventListener)
+      -> (machine :Machine, input :ByteStream);
+  # Makes a VM, as Vmm.create does, which is also where `start`, `output` and `listener` are explained; the `cpuProfile` is
+  # the Host's. The VM ends when the last reference to `machine` is gone, or the connection.
+  #
+  # `name`: up to 64 letters, digits, "-", "_" and ".", the first a letter or digit; no other VM of the caller's has it at
+  # the time. Empty: none.
+
+  get @1 (name :Text) -> (machine :Machine);
+  # A living VM of that name: the caller's, otherwise one that the caller sees.
+
+  list @2 (labels :List(Label)) -> (machines :List(MachineInfo));
+  # The VMs that the caller sees and which have all of `labels`, in the order of their launches.
 }

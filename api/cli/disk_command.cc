@@ -15,11 +15,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "api/cli/exit_code.h"
-#include "api/cli/open_file.h"
 #include "api/cli/say.h"
 #include "api/cli/table/command_line.h"
 #include "api/cli/table/commands.h"
 #include "api/cli/units.h"
+#include "api/client/open_file.h"
 #include "base/owned_fd.h"
 #include "base/status.h"
 #include "virtio/block/overlay/overlay_image.h"
@@ -93,7 +93,7 @@ class NewFile final {
 }
 
 absl::Status Info(Words words) {
-  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd file, OpenImage("overlay", words[0]));
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd file, api::OpenImage("overlay", words[0]));
   MAYFLY_ASSIGN_OR_RETURN(const virtio::OverlayInfo info, virtio::InspectOverlay(View(file)));
   const std::string base_time =
       info.base_modified == 0 ? "a device" : FormatTime(info.base_modified);
@@ -112,8 +112,8 @@ absl::Status Info(Words words) {
 }
 
 absl::Status Flatten(Words words) {
-  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd upper, OpenImage("overlay", words[0]));
-  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd base, OpenImage("base", words[1]));
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd upper, api::OpenImage("overlay", words[0]));
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd base, api::OpenImage("base", words[1]));
   MAYFLY_ASSIGN_OR_RETURN(NewFile image, NewFile::Create(words[2]));
   MAYFLY_RETURN_IF_ERROR(virtio::FlattenOverlay(View(base), View(upper), image.view()));
   return image.Keep();
@@ -121,17 +121,19 @@ absl::Status Flatten(Words words) {
 
 absl::Status Commit(Words words) {
   // Before the work: whether it can be written to, and nobody else comes between.
-  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd upper, OpenOverlay(words[0], Missing::kRefuse));
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd upper,
+                          api::OpenOverlay(words[0], api::Missing::kRefuse));
   MAYFLY_RETURN_IF_ERROR(virtio::InspectOverlay(View(upper)).status());
   MAYFLY_RETURN_IF_ERROR(Flatten(words));
-  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd image, OpenImage("image", words[2]));
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd image, api::OpenImage("image", words[2]));
   return Annotate(virtio::EmptyOverlayOnto(View(image), View(upper)),
                   absl::StrCat(words[2], " is complete, but the overlay could not be emptied"));
 }
 
 absl::Status Rebase(Words words) {
-  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd upper, OpenOverlay(words[0], Missing::kRefuse));
-  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd base, OpenImage("base", words[1]));
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd upper,
+                          api::OpenOverlay(words[0], api::Missing::kRefuse));
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd base, api::OpenImage("base", words[1]));
   return virtio::RebaseOverlay(View(base), View(upper));
 }
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
-#include "api/cli/open_file.h"
+#include "api/client/open_file.h"
 #include "base/owned_fd.h"
 #include "base/status.h"
 #include "vmm/cpu_profile.h"
@@ -79,7 +79,7 @@ constexpr std::array kNeeded = {
 }  // namespace
 
 void ExamineKvm(const HostPaths& paths, std::vector<Finding>& findings) {
-  const absl::StatusOr<OwnedFd> kvm = OpenKvm(paths.kvm);
+  const absl::StatusOr<OwnedFd> kvm = api::OpenKvm(paths.kvm);
   if (!kvm.ok()) {
     findings.push_back({Weight::kFault, std::string(kvm.status().message()), ""});
     return;

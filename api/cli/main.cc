@@ -1,11 +1,7 @@
 // mayfly: the command.
 
-#include <fcntl.h>
 #include <kj/exception.h>
-#include <poll.h>
-#include <unistd.h>
 
-#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,23 +17,12 @@
 #include "api/cli/table/commands.h"
 #include "api/cli/table/help_text.h"
 #include "api/version.h"
+#include "base/standard_fds.h"
 #include "base/status.h"
 #include "base/timeline.h"
 
 namespace mayfly::cli {
 namespace {
-
-// A standard stream that our caller has closed would be the number of the next file opened, and the
-// guest's console would end up in its own kernel.
-void OccupyStandardFds() {
-  std::array<pollfd, 3> standard{};
-  for (int fd = 0; fd < 3; ++fd) standard.at(static_cast<size_t>(fd)).fd = fd;
-  ::poll(standard.data(), standard.size(), 0);
-  for (const pollfd& stream : standard) {
-    // The lowest free number is the one wanted.
-    if ((stream.revents & POLLNVAL) != 0) (void)::open("/dev/null", O_RDWR);
-  }
-}
 
 [[nodiscard]] int PrintVersion() {
   return Print(absl::StrCat("mayfly ", ToAbsl(api::kVersion), "\n"));

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "api/cli/open_file.h"
+#include "api/client/open_file.h"
 #include "base/owned_fd.h"
 #include "base/status.h"
 #include "virtio/net/backends/tap_device.h"
@@ -81,12 +81,12 @@ absl::StatusOr<vmm::DiskConfig> OpenDisk(const DiskOption& option) {
   disk.caching = option.caching;
   disk.limits = option.limits;
   const vmm::DiskAccess image_access = option.overlay ? vmm::DiskAccess::kReadOnly : option.access;
-  MAYFLY_ASSIGN_OR_RETURN(disk.image, OpenDiskImage(option.path, image_access));
+  MAYFLY_ASSIGN_OR_RETURN(disk.image, api::OpenDiskImage(option.path, image_access));
   if (!option.overlay) return disk;
   disk.overlay.emplace().cap_bytes = option.overlay->cap_bytes;
   if (option.overlay->path) {
     MAYFLY_ASSIGN_OR_RETURN(disk.overlay->upper,
-                            OpenOverlay(*option.overlay->path, Missing::kMake));
+                            api::OpenOverlay(*option.overlay->path, api::Missing::kMake));
   }
   return disk;
 }

@@ -14,7 +14,6 @@
 #include "api/cli/exit_code.h"
 #include "api/cli/open_cgroup.h"
 #include "api/cli/open_devices.h"
-#include "api/cli/open_file.h"
 #include "api/cli/run_options.h"
 #include "api/cli/run_session.h"
 #include "api/cli/say.h"
@@ -22,6 +21,7 @@
 #include "api/cli/table/help_text.h"
 #include "api/cli/timeline_report.h"
 #include "api/client/cpu_profile_cache.h"
+#include "api/client/open_file.h"
 #include "api/client/passt_process.h"
 #include "api/client/vmm_process.h"
 #include "base/file_io.h"
@@ -47,15 +47,15 @@ constexpr mode_t kReadableByAll = 0644;
   machine.memory = options.memory.options;
   machine.command_line = options.command_line;
   machine.boot_protocol = options.boot_protocol;
-  MAYFLY_ASSIGN_OR_RETURN(machine.kernel, OpenImage("kernel", options.kernel));
+  MAYFLY_ASSIGN_OR_RETURN(machine.kernel, api::OpenImage("kernel", options.kernel));
   if (options.initrd) {
-    MAYFLY_ASSIGN_OR_RETURN(machine.initrd, OpenImage("initrd", *options.initrd));
+    MAYFLY_ASSIGN_OR_RETURN(machine.initrd, api::OpenImage("initrd", *options.initrd));
   }
   for (const DiskOption& option : options.disks) {
     MAYFLY_ASSIGN_OR_RETURN(vmm::DiskConfig disk, OpenDisk(option));
     machine.disks.push_back(std::move(disk));
   }
-  MAYFLY_ASSIGN_OR_RETURN(machine.kvm, OpenKvm());
+  MAYFLY_ASSIGN_OR_RETURN(machine.kvm, api::OpenKvm());
   return spec;
 }
 

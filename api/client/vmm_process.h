@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -38,6 +39,8 @@ class [[nodiscard]] VmmProcess final {
   // What its jail lacks of what jails have here, each a sentence with its remedy. Usually nothing.
   [[nodiscard]] std::vector<std::string> JailLacks() const;
   [[nodiscard]] const std::optional<jailer::Cgroup>& cgroup() const { return cgroup_; }
+  // The same, for the process has ended.
+  [[nodiscard]] std::optional<jailer::Cgroup> TakeCgroup() { return std::exchange(cgroup_, {}); }
   // For when its socket was closed unexpectedly: what became of its VM (kViolation, kOutOfMemory or
   // kInternalError), with the end of the process and its last words as the detail. Ends the process
   // first, should it still run. Once.

@@ -32,22 +32,6 @@ constexpr unsigned kMostCpus = std::numeric_limits<uint16_t>::max();
                                                          : rpc::MemoryBacking::ANONYMOUS;
 }
 
-void EncodeCpuProfile(const vmm::CpuProfile& profile, rpc::CpuProfile::Builder builder) {
-  builder.setSoftwareKvm(profile.kind == vmm::KvmKind::kSoftware);
-  auto entries = builder.initEntries(static_cast<capnp::uint>(profile.supported.size()));
-  capnp::uint position = 0;
-  for (const kvm_cpuid_entry2& leaf : profile.supported) {
-    auto entry = entries[position++];
-    entry.setFunction(leaf.function);
-    entry.setIndex(leaf.index);
-    entry.setFlags(leaf.flags);
-    entry.setEax(leaf.eax);
-    entry.setEbx(leaf.ebx);
-    entry.setEcx(leaf.ecx);
-    entry.setEdx(leaf.edx);
-  }
-}
-
 // --- From the wire.
 
 // More than a machine has slots for, and few enough for a message to be refused cheaply.
@@ -168,6 +152,22 @@ struct Decoding {
 }
 
 }  // namespace
+
+void EncodeCpuProfile(const vmm::CpuProfile& profile, rpc::CpuProfile::Builder builder) {
+  builder.setSoftwareKvm(profile.kind == vmm::KvmKind::kSoftware);
+  auto entries = builder.initEntries(static_cast<capnp::uint>(profile.supported.size()));
+  capnp::uint position = 0;
+  for (const kvm_cpuid_entry2& leaf : profile.supported) {
+    auto entry = entries[position++];
+    entry.setFunction(leaf.function);
+    entry.setIndex(leaf.index);
+    entry.setFlags(leaf.flags);
+    entry.setEax(leaf.eax);
+    entry.setEbx(leaf.ebx);
+    entry.setEcx(leaf.ecx);
+    entry.setEdx(leaf.edx);
+  }
+}
 
 void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params) {
   vmm::MachineConfig& machine = spec.machine;

@@ -19,6 +19,8 @@ struct MachineSpec {
 // SCM_RIGHTS): /dev/kvm, kernel, initrd, an overlay's two files or a tap's queues for each device.
 inline constexpr unsigned kMaxFdsPerMessage = 253;
 
+void EncodeCpuProfile(const vmm::CpuProfile& profile, rpc::CpuProfile::Builder builder);
+
 // Fills the parameters of Vmm.create. The descriptors live on in the capabilities that are sent.
 void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params);
 

@@ -1,4 +1,4 @@
-#include "api/cli/open_file.h"
+#include "api/client/open_file.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -21,7 +21,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace mayfly::cli {
+namespace mayfly::api {
 namespace {
 
 namespace fs = std::filesystem;
@@ -121,4 +121,4 @@ TEST_F(OpenFileTest, TooManyFilesHaveARemedy) {
 }
 
 }  // namespace
-}  // namespace mayfly::cli
+}  // namespace mayfly::api

@@ -1,4 +1,4 @@
-#include "api/cli/open_file.h"
+#include "api/client/open_file.h"
 
 #include <fcntl.h>
 
@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 
-namespace mayfly::cli {
+namespace mayfly::api {
 namespace {
 
 // NONBLOCK: a FIFO without a writer must not keep us; files and disks do not mind.
@@ -112,4 +112,4 @@ absl::StatusOr<vmm::NamedFd> OpenOverlay(const std::string& path, Missing missin
   return vmm::NamedFd{std::move(fd), path};
 }
 
-}  // namespace mayfly::cli
+}  // namespace mayfly::api

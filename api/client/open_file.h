@@ -7,9 +7,9 @@
 #include "base/owned_fd.h"
 #include "vmm/machine_config.h"
 
-namespace mayfly::cli {
+namespace mayfly::api {
 
-// Opening what a VM is made of, here, on the user's side, with the user's rights. Errors say which
+// Opening what a VM is made of, with the rights that this thread has. Errors say which
 // file it was, what was wrong and what to do: InvalidArgument for files of the user's, others for
 // /dev/kvm.
 
@@ -27,4 +27,4 @@ enum class Missing {
 // The file of an overlay's upper layer, for reading and writing.
 [[nodiscard]] absl::StatusOr<vmm::NamedFd> OpenOverlay(const std::string& path, Missing missing);
 
-}  // namespace mayfly::cli
+}  // namespace mayfly::api

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <kj/async-io.h>
+#include <kj/async-unix.h>
+
+#include <optional>
+
+#include "api/host/fleet.h"
+#include "base/owned_fd.h"
+
+namespace mayfly::api {
+
+// Lets clients in: each connection to a listening socket is offered a HostServer of its own, and
+// with its end goes all that its client held.
+//
+// Threading: the thread of `io`.
+class ClientDoor final : private kj::TaskSet::ErrorHandler {
+ public:
+  // `listening`, non-blocking, must stay open until Close(); all else must outlive the door.
+  ClientDoor(kj::AsyncIoContext& io, int listening, Fleet& fleet);
+  KJ_DISALLOW_COPY(ClientDoor);
+
+  // Lets nobody in any more; those who are in stay.
+  void Close();
+
+ private:
+  [[nodiscard]] kj::Promise<void> Accept();
+  void Serve(OwnedFd socket);
+  void taskFailed(kj::Exception&& /*exception*/) override {}
+
+  kj::AsyncIoContext& io_;
+  const int listening_;
+  Fleet& fleet_;
+  std::optional<kj::UnixEventPort::FdObserver> observer_;  // as long as it is open
+  kj::Promise<void> accepting_ = nullptr;
+  kj::TaskSet connections_;  // the last member, so that it goes first
+};
+
+}  // namespace mayfly::api

@@ -1,0 +1,70 @@
+#include "api/host/host_socket.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "base/unix_address.h"
+
+namespace mayfly::api {
+namespace {
+
+// Until the mode is set.
+constexpr mode_t kNobodyElse = 0177;
+
+[[nodiscard]] OwnedFd MakeSocket() {
+  return OwnedFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+[[nodiscard]] absl::Status RemoveStale(const std::string& path, const UnixAddress& address) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    return errno == ENOENT ? absl::OkStatus() : ErrnoStatus(absl::StrCat("looking at ", path));
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " is there already, and is no socket; choose another path"));
+  }
+  const OwnedFd probe = MakeSocket();
+  if (!probe.valid()) return ErrnoStatus("making a socket");
+  if (::connect(probe.get(), address.get(), address.size()) == 0 || errno != ECONNREFUSED) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("somebody listens on ", path, " already; stop it, or choose another socket"));
+  }
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return ErrnoStatus(absl::StrCat("removing the socket ", path, ", which nobody listens on"));
+}
+
+}  // namespace
+
+absl::StatusOr<HostSocket> HostSocket::Bind(const std::string& path, mode_t mode) {
+  MAYFLY_ASSIGN_OR_RETURN(const UnixAddress address, UnixAddress::At(path));
+  MAYFLY_RETURN_IF_ERROR(RemoveStale(path, address));
+  OwnedFd fd = MakeSocket();
+  if (!fd.valid()) return ErrnoStatus("making a socket");
+  const mode_t before = ::umask(kNobodyElse);
+  const int bound = ::bind(fd.get(), address.get(), address.size());
+  const int error = errno;
+  ::umask(before);
+  if (bound != 0) return ErrnoStatus(absl::StrCat("making the socket ", path), error);
+  HostSocket socket(path, std::move(fd));
+  if (::chmod(path.c_str(), mode) != 0) {
+    return ErrnoStatus(absl::StrCat("setting the permissions of the socket ", path));
+  }
+  if (::listen(socket.fd(), SOMAXCONN) != 0) {
+    return ErrnoStatus(absl::StrCat("listening on the socket ", path));
+  }
+  return socket;
+}
+
+void HostSocket::Close() {
+  if (!fd_.valid()) return;
+  ::unlink(path_.c_str());
+  fd_.Reset();
+}
+
+}  // namespace mayfly::api

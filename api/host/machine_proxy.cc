@@ -1,0 +1,61 @@
+#include "api/host/machine_proxy.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "api/codec/exit_status_codec.h"
+#include "api/codec/rpc_status.h"
+
+namespace mayfly::api {
+namespace {
+
+// In the order of the schema.
+enum class Method : uint16_t { kStart = 0, kWait = 2 };
+constexpr std::array kOwn = {Method::kStart, Method::kWait};
+
+[[nodiscard]] bool IsOwn(uint64_t interface_id, uint16_t method_id) {
+  return interface_id == capnp::typeId<rpc::Machine>() &&
+         std::ranges::find(kOwn, static_cast<Method>(method_id)) != kOwn.end();
+}
+
+// What is still under way must not keep the VM of a client that is gone. The parameters go: what
+// is in them has been taken.
+template <typename Context>
+void LetGoWithCaller(Context& context) {
+  context.releaseParams();
+  context.allowCancellation();
+}
+
+}  // namespace
+
+MachineProxy::DispatchCallResult MachineProxy::dispatchCall(
+    uint64_t interface_id, uint16_t method_id,
+    capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) {
+  if (IsOwn(interface_id, method_id)) {
+    return rpc::Machine::Server::dispatchCall(interface_id, method_id, context);
+  }
+  const auto params = context.getParams();
+  auto request = vm_->machine().typelessRequest(interface_id, method_id, params.targetSize());
+  request.set(params);
+  LetGoWithCaller(context);
+  return {context.tailCall(kj::mv(request)), false};
+}
+
+kj::Promise<void> MachineProxy::start(StartContext context) {
+  LetGoWithCaller(context);
+  return vm_->machine().startRequest().send().ignoreResult().then(
+      [this] { vm_->SetState(Vm::State::RUNNING); });
+}
+
+kj::Promise<void> MachineProxy::wait(WaitContext context) {
+  LetGoWithCaller(context);
+  return vm_->WhenEnded().then(
+      [context](const absl::StatusOr<vmm::ExitStatus>& status) mutable -> kj::Promise<void> {
+        if (!status.ok()) return ToException(status.status());
+        EncodeExitStatus(*status, context.getResults().initStatus());
+        return kj::READY_NOW;
+      });
+}
+
+}  // namespace mayfly::api

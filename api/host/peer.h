@@ -1,0 +1,23 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include "absl/status/statusor.h"
+
+namespace mayfly::api {
+
+// Who is at the other end of a Unix socket, as of when it connected.
+struct Peer {
+  pid_t pid = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+
+  // Errors: errno's.
+  [[nodiscard]] static absl::StatusOr<Peer> Of(int socket);
+
+  // Whether it may see and use what `owner` has launched: its own, or all for root and for the user
+  // that this process is.
+  [[nodiscard]] bool MayUse(uid_t owner) const;
+};
+
+}  // namespace mayfly::api

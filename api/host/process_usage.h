@@ -1,0 +1,18 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+namespace mayfly::api {
+
+// What a process takes of the host.
+struct ProcessUsage {
+  uint64_t resident_bytes = 0;
+  uint64_t cpu_nanoseconds = 0;
+
+  // Now, of all its threads. What cannot be known is 0. Takes some ten microseconds.
+  [[nodiscard]] static ProcessUsage Of(pid_t pid);
+};
+
+}  // namespace mayfly::api

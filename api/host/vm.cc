@@ -1,0 +1,110 @@
+#include "api/host/vm.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "api/codec/exit_status_codec.h"
+#include "api/codec/rpc_status.h"
+
+namespace mayfly::api {
+namespace {
+
+// A process whose connection broke is about to end, if it has not.
+constexpr auto kPatienceWithTheBroken = 1 * kj::SECONDS;
+// A VM that is ended brings its disks to rest first.
+constexpr auto kPatienceWithDisks = 10 * kj::SECONDS;
+// A thread of the kernel's may be in a cgroup a moment longer than the VMM; after that it is left
+// to the next sweep.
+constexpr auto kPause = 5 * kj::MILLISECONDS;
+constexpr int kMostAttempts = 1000;
+
+}  // namespace
+
+Vm::Vm(kj::AsyncIoContext& io, VmFacts facts, VmmProcess process, std::function<void(Vm&)> released)
+    : timer_(io.provider->getTimer()),
+      facts_(std::move(facts)),
+      process_(std::move(process)),
+      released_(std::move(released)),
+      process_observer_(io.unixEventPort, process_.process().pidfd(),
+                        kj::UnixEventPort::FdObserver::OBSERVE_READ),
+      process_ended_(process_observer_.whenBecomesReadable().fork()),
+      connection_(kj::heap<VmmConnection>(io, process_.TakeSocket())) {}
+
+void Vm::Begin(rpc::Machine::Client machine, State state) {
+  machine_ = kj::mv(machine);
+  state_ = state;
+  ended_ = AwaitEnd().fork();
+}
+
+kj::Promise<absl::StatusOr<vmm::ExitStatus>> Vm::WhenEnded() { return ended_.addBranch(); }
+
+kj::Promise<absl::StatusOr<vmm::ExitStatus>> Vm::AwaitEnd() {
+  using Result = absl::StatusOr<vmm::ExitStatus>;
+  auto told = machine_.waitRequest().send().then(
+      [](capnp::Response<rpc::Machine::WaitResults>&& response) -> kj::Promise<Result> {
+        return Result(DecodeExitStatus(response.getStatus()));
+      },
+      [this](kj::Exception&& exception) -> kj::Promise<Result> {
+        if (leaving_) {
+          return Result(
+              vmm::ExitStatus{.reason = vmm::ExitReason::kKilled, .detail = why_leaving_});
+        }
+        if (exception.getType() != kj::Exception::Type::DISCONNECTED) {
+          return Result(FromException(exception));
+        }
+        lost_ = true;
+        return Judge();
+      });
+  return told.then([this](Result result) {
+    if (result.ok()) exit_ = *result;
+    return result;
+  });
+}
+
+kj::Promise<absl::StatusOr<vmm::ExitStatus>> Vm::Judge() {
+  return ProcessEnded(kPatienceWithTheBroken).then([this]() -> absl::StatusOr<vmm::ExitStatus> {
+    if (reaped_) return absl::UnavailableError("the VM's process is gone");
+    reaped_ = true;
+    return process_.JudgeDeath();
+  });
+}
+
+kj::Promise<void> Vm::ProcessEnded(kj::Duration patience) {
+  auto killed = timer_.afterDelay(patience).then([this] {
+    process_.process().Kill();
+    return process_ended_.addBranch();
+  });
+  return process_ended_.addBranch().exclusiveJoin(kj::mv(killed));
+}
+
+kj::Promise<void> Vm::TearDown(std::string why) {
+  leaving_ = true;
+  why_leaving_ = std::move(why);
+  // In a turn of its own: the connection may be what called us.
+  return kj::evalLater([this] {
+           machine_ = rpc::Machine::Client(
+               ToException(absl::UnavailableError("the VM has been ended by its host")));
+           connection_ = nullptr;
+           return ProcessEnded(kPatienceWithDisks);
+         })
+      .then([this] {
+        if (!reaped_) (void)process_.process().TryWait();
+        reaped_ = true;
+        cgroup_ = process_.TakeCgroup();
+        return RemoveCgroup(kMostAttempts);
+      });
+}
+
+kj::Promise<void> Vm::RemoveCgroup(int attempts_left) {
+  if (!cgroup_ || attempts_left == 0 || !absl::IsUnavailable(cgroup_->Remove())) {
+    return kj::READY_NOW;
+  }
+  return timer_.afterDelay(kPause).then(
+      [this, attempts_left] { return RemoveCgroup(attempts_left - 1); });
+}
+
+VmHold::~VmHold() noexcept(false) {
+  if (vm_.get() != nullptr && --vm_->holds_ == 0) vm_->released_(*vm_);
+}
+
+}  // namespace mayfly::api

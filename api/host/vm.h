@@ -1,0 +1,126 @@
+#pragma once
+
+#include <kj/async-io.h>
+#include <kj/async-unix.h>
+#include <kj/refcount.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "api/client/vmm_connection.h"
+#include "api/client/vmm_process.h"
+#include "api/mayfly.capnp.h"
+#include "base/clock.h"
+#include "jailer/cgroup/cgroup.h"
+#include "vmm/exit_status.h"
+
+namespace mayfly::api {
+
+struct VmLabel {
+  std::string name;
+  std::string value;
+
+  friend bool operator==(const VmLabel&, const VmLabel&) = default;
+};
+
+// What does not change in a VM's life.
+struct VmFacts {
+  uint64_t id = 0;
+  std::string name;  // empty: none
+  std::vector<VmLabel> labels;
+  uid_t owner = 0;
+  uint16_t cpus = 0;
+  uint64_t memory_bytes = 0;
+  Nanoseconds launched_at{0};  // CLOCK_REALTIME
+};
+
+// One VM of a host's: its process, the connection to it, and what is known of both. It lives from
+// the start of the process until nothing is left of it; those who use it hold it by a VmHold.
+//
+// Threading: the thread of `io`.
+class Vm final : public kj::Refcounted {
+ public:
+  using State = rpc::MachineState;
+
+  // `io` must outlive it. `released` is called when its last hold is gone.
+  Vm(kj::AsyncIoContext& io, VmFacts facts, VmmProcess process, std::function<void(Vm&)> released);
+  KJ_DISALLOW_COPY(Vm);
+
+  [[nodiscard]] const VmFacts& facts() const { return facts_; }
+  // What its process offers, to make the VM with. Until TearDown().
+  [[nodiscard]] rpc::Vmm::Client vmm() { return KJ_ASSERT_NONNULL(connection_)->vmm(); }
+  // `machine` is what Vmm.create answers, or will answer. Once, before all that follows.
+  void Begin(rpc::Machine::Client machine, State state);
+  // Broken once the VM is being torn down.
+  [[nodiscard]] rpc::Machine::Client machine() { return machine_; }
+
+  [[nodiscard]] State state() const { return exit_ ? State::ENDED : state_; }
+  // What a call has made of it.
+  void SetState(State state) { state_ = state; }
+  // How it ended; nothing as long as it has not.
+  [[nodiscard]] const std::optional<vmm::ExitStatus>& exit_status() const { return exit_; }
+  // Fulfilled when it has ended, or its process has. Errors: those of Vmm.create.
+  [[nodiscard]] kj::Promise<absl::StatusOr<vmm::ExitStatus>> WhenEnded();
+  // Of its process, in our pid namespace; 0 once it has been reaped.
+  [[nodiscard]] pid_t pid() const { return reaped_ ? 0 : process_.process().pid(); }
+  // Whether it is nobody's any more: it ends, whatever its guest does.
+  [[nodiscard]] bool is_leaving() const { return leaving_; }
+  // Whether its process was lost before it was asked to end.
+  [[nodiscard]] bool was_lost() const { return lost_; }
+
+  // Ends the VM and its process, however that one behaves; fulfilled when the process is reaped
+  // and its cgroup gone. Who still waits for the VM's end is told `why`. Once; this must live until
+  // then.
+  [[nodiscard]] kj::Promise<void> TearDown(std::string why);
+
+ private:
+  friend class VmHold;
+
+  [[nodiscard]] kj::Promise<absl::StatusOr<vmm::ExitStatus>> AwaitEnd();
+  // The connection is gone: what became of the process?
+  [[nodiscard]] kj::Promise<absl::StatusOr<vmm::ExitStatus>> Judge();
+  // Fulfilled when the process has ended, for which it is killed where it takes longer.
+  [[nodiscard]] kj::Promise<void> ProcessEnded(kj::Duration patience);
+  [[nodiscard]] kj::Promise<void> RemoveCgroup(int attempts_left);
+
+  kj::Timer& timer_;
+  const VmFacts facts_;
+  VmmProcess process_;
+  std::optional<jailer::Cgroup> cgroup_;  // on its way out
+  const std::function<void(Vm&)> released_;
+  unsigned holds_ = 0;
+  State state_ = State::CREATED;
+  std::optional<vmm::ExitStatus> exit_;
+  bool reaped_ = false;
+  bool leaving_ = false;
+  std::string why_leaving_;
+  bool lost_ = false;
+  kj::UnixEventPort::FdObserver process_observer_;
+  kj::ForkedPromise<void> process_ended_;
+  kj::Maybe<kj::Own<VmmConnection>> connection_;
+  rpc::Machine::Client machine_ = nullptr;
+  kj::ForkedPromise<absl::StatusOr<vmm::ExitStatus>> ended_ = nullptr;
+};
+
+// One holder of a VM: with the last one goes the VM.
+class VmHold final {
+ public:
+  explicit VmHold(Vm& vm) : vm_(kj::addRef(vm)) { ++vm.holds_; }
+  VmHold(VmHold&& other) noexcept : vm_(kj::mv(other.vm_)) {}
+  VmHold& operator=(VmHold&&) = delete;
+  KJ_DISALLOW_COPY(VmHold);
+  ~VmHold() noexcept(false);
+
+  [[nodiscard]] Vm& operator*() const { return *vm_; }
+  [[nodiscard]] Vm* operator->() const { return vm_; }
+
+ private:
+  mutable kj::Own<Vm> vm_;  // none when moved from
+};
+
+}  // namespace mayfly::api

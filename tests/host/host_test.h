@@ -1,0 +1,59 @@
+#pragma once
+
+#include <kj/async-io.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/client/host_connection.h"
+#include "api/codec/rpc_status.h"
+#include "api/mayfly.capnp.h"
+#include "tests/cli/cli_test.h"
+
+namespace mayfly::testing {
+
+// Runs the real `mayflyd` on this host's KVM, and speaks to it.
+class HostTest : public CliTest {
+ protected:
+  // KJ's destructors may throw, GoogleTest's may not.
+  ~HostTest() noexcept override = default;
+  void SetUp() override;
+
+  [[nodiscard]] std::string socket() const { return Path("host.sock"); }
+  // `mayflyd --socket <socket()>` with these further words.
+  [[nodiscard]] Command Mayflyd(std::vector<std::string> words = {}) const;
+  // A running one.
+  void StartDaemon(std::vector<std::string> words = {});
+  // Ends it with SIGTERM, and expects that it does so in order.
+  void StopDaemon();
+  [[nodiscard]] Command& daemon() { return *daemon_; }
+
+  // Tries until somebody listens.
+  [[nodiscard]] kj::Own<api::HostConnection> Connect();
+  // A request for a VM that runs `guest`, whose console nobody reads, and is started.
+  [[nodiscard]] static capnp::Request<rpc::Host::LaunchParams, rpc::Host::LaunchResults>
+  LaunchRequest(api::HostConnection& client, const std::string& guest);
+  [[nodiscard]] capnp::Response<rpc::Host::ListResults> List(api::HostConnection& client);
+  // Until `count` VMs are listed; fails the test where that takes too long.
+  void AwaitCount(api::HostConnection& client, unsigned count);
+  // The error that `promise` ends with.
+  template <typename Results>
+  [[nodiscard]] absl::Status ErrorOf(capnp::RemotePromise<Results> promise) {
+    return promise.ignoreResult()
+        .then([] { return absl::OkStatus(); },
+              [](kj::Exception&& exception) { return api::FromException(exception); })
+        .wait(io_.waitScope);
+  }
+  void Pause() { io_.provider->getTimer().afterDelay(2 * kj::MILLISECONDS).wait(io_.waitScope); }
+
+  kj::AsyncIoContext io_ = kj::setupAsyncIo();
+
+ private:
+  [[nodiscard]] std::vector<std::string> Argv(std::vector<std::string> words) const;
+  [[nodiscard]] std::vector<std::string> Environment() const;
+
+  std::optional<Command> daemon_;
+};
+
+}  // namespace mayfly::testing

@@ -1,0 +1,80 @@
+// What MachineSpec.limits holds a VM of mayflyd to.
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "jailer/cgroup/cgroup_tree.h"
+#include "tests/host/host_test.h"
+
+namespace mayfly::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using jailer::Controller;
+
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+
+class HostLimitsTest : public HostTest {
+ protected:
+  void SetUp() override {
+    HostTest::SetUp();
+    if (IsSkipped()) return;
+    const auto tree = jailer::CgroupTree::Find(jailer::CgroupSettings::ForThisProcess());
+    ASSERT_TRUE(tree.ok()) << tree.status();
+    const jailer::ControllerFinding finding = tree->Look(Controller::kMemory);
+    if (!finding.usable()) {
+      GTEST_SKIP() << "runs outside of Bazel's sandbox, where memory can be limited: "
+                   << finding.obstacle;
+    }
+    parent_ = finding.path;
+  }
+
+  // The cgroup of the process among those of VMs; empty where it is in none.
+  [[nodiscard]] fs::path CgroupOf(uint32_t pid) const {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(parent_, error)) {
+      std::ifstream processes(entry.path() / "cgroup.procs");
+      for (std::string line; std::getline(processes, line);) {
+        if (line == std::to_string(pid)) return entry.path();
+      }
+    }
+    return {};
+  }
+
+  fs::path parent_;
+};
+
+TEST_F(HostLimitsTest, AVmHasACgroupWhichGoesWithIt) {
+  StartDaemon();
+  auto client = Connect();
+  kj::Maybe<rpc::Machine::Client> machine;
+  {
+    auto request = LaunchRequest(*client, "halt");
+    request.getSpec().initLimits().setMemoryBytes(256 * kMiB);
+    machine = request.send().wait(io_.waitScope).getMachine();
+  }
+  auto list = List(*client);
+  const fs::path cgroup = CgroupOf(list.getMachines()[0].getPid());
+  ASSERT_FALSE(cgroup.empty());
+  machine = nullptr;
+  AwaitCount(*client, 0);
+  StopDaemon();
+  EXPECT_FALSE(fs::exists(cgroup));
+}
+
+TEST_F(HostLimitsTest, AVmThatOutgrowsItsMemorySaysSo) {
+  StartDaemon();
+  auto client = Connect();
+  auto request = LaunchRequest(*client, "memory_hog");
+  request.getSpec().setMemoryBytes(256 * kMiB);
+  request.getSpec().setCommandLine("touch=128");
+  request.getSpec().initLimits().setMemoryBytes(64 * kMiB);
+  auto ended = request.send().getMachine().waitRequest().send().wait(io_.waitScope);
+  EXPECT_EQ(ended.getStatus().getReason(), rpc::ExitReason::OUT_OF_MEMORY)
+      << ended.getStatus().getDetail().cStr();
+  StopDaemon();
+}
+
+}  // namespace
+}  // namespace mayfly::testing
