@@ -364,13 +364,6 @@ interface Vmm {
   # Machine.events do, in the same turn: the guest runs some 150 microseconds earlier than with calls of their own.
 }
 
-enum MachineState {
-  created @0;  # not started yet
-  running @1;
-  paused @2;
-  ended @3;    # its status, timeline and console are kept until it is nobody's any more
-}
-
 struct MachineInfo {
   # What a Host knows of a VM without asking it.
   id @0 :UInt64;            # of this VM alone, counting up, as long as the Host lives
