@@ -93,6 +93,18 @@ struct NetFilter {
   egress @1 :List(EgressRule);   # where given, be it empty: nothing may leave but what one of these allows
 }
 
+struct PortForward {
+  # A port of the host that leads to one of the guest's.
+  protocol @0 :IpProtocol = tcp;  # tcp or udp
+  host @1 :UInt16;
+  guest @2 :UInt16;               # 0: the same
+}
+
+struct UserNet {
+  # A network through the connections of the user who starts the VM, by passt(1).
+  forwards @0 :List(PortForward);
+}
+
 struct Net {
   name @0 :Text;              # such as "tap tap0": for messages only
   backend :union {
@@ -100,6 +112,8 @@ struct Net {
     tap @2 :List(File);       # of /dev/net/tun, after TUNSETIFF with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR, non-blocking; one
                               # for each queue pair (IFF_MULTI_QUEUE where there are more)
     passt @3 :File;           # a stream socket connected to passt(1), which was started for this VM
+    tapNamed @10 :Text;       # for a Host and for files: the interface to open. A Vmm refuses it
+    user @11 :UserNet;        # for a Host and for files: passt is to be started. A Vmm refuses it
   }
   mac @4 :Data;               # 6 bytes; empty makes one by chance
   mtu @5 :UInt16;             # bytes, told to the guest; 0: not told

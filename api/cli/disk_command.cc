@@ -1,5 +1,6 @@
 #include "api/cli/disk_command.h"
 
+#include <capnp/message.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "api/cli/exit_code.h"
+#include "api/cli/output/format.h"
+#include "api/cli/output/json.h"
+#include "api/cli/output/reports.capnp.h"
 #include "api/cli/say.h"
 #include "api/cli/table/command_line.h"
 #include "api/cli/table/commands.h"
@@ -92,9 +96,19 @@ class NewFile final {
   return {text.data(), length};
 }
 
-absl::Status Info(Words words) {
-  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd file, api::OpenImage("overlay", words[0]));
-  MAYFLY_ASSIGN_OR_RETURN(const virtio::OverlayInfo info, virtio::InspectOverlay(View(file)));
+[[nodiscard]] std::string InfoAsJson(const virtio::OverlayInfo& info) {
+  capnp::MallocMessageBuilder message;
+  auto overlay = message.initRoot<report::Overlay>();
+  overlay.setDiskBytes(info.capacity);
+  overlay.setDataBytes(info.data_bytes);
+  overlay.setZeroBytes(info.zero_bytes);
+  overlay.setTakenBytes(info.used_bytes);
+  overlay.setBaseModifiedNanoseconds(info.base_modified);
+  overlay.setClean(!info.unclean);
+  return ToJson(overlay.asReader());
+}
+
+[[nodiscard]] std::string InfoAsText(const virtio::OverlayInfo& info) {
   const std::string base_time =
       info.base_modified == 0 ? "a device" : FormatTime(info.base_modified);
   std::string text =
@@ -106,7 +120,15 @@ absl::Status Info(Words words) {
   absl::StrAppend(
       &text, "state     ",
       info.unclean ? "its last VM was killed: what it had not flushed is lost" : "in order", "\n");
-  if (Print(text) == 0) return absl::OkStatus();
+  return text;
+}
+
+absl::Status Info(Words words, Format format) {
+  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd file, api::OpenImage("overlay", words[0]));
+  MAYFLY_ASSIGN_OR_RETURN(const virtio::OverlayInfo info, virtio::InspectOverlay(View(file)));
+  if (Print(format == Format::kJson ? InfoAsJson(info) : InfoAsText(info)) == 0) {
+    return absl::OkStatus();
+  }
   // Whatever errno calls it, it is not the overlay's fault.
   return absl::InternalError(ErrnoStatus("writing to standard output").message());
 }
@@ -137,7 +159,15 @@ absl::Status Rebase(Words words) {
   return virtio::RebaseOverlay(View(base), View(upper));
 }
 
-// One part of `mayfly disk`, with as many words as its table says.
+[[nodiscard]] int InfoCommand(std::span<char* const> arguments) {
+  CommandLine line(kDiskInfoCommand, "disk info", arguments);
+  Format format = Format::kText;
+  if (const auto code = ReadFormat(line, format)) return *code;
+  const absl::Status status = Info(line.operands(), format);
+  return status.ok() ? static_cast<int>(ExitCode::kSuccess) : line.Fail(status);
+}
+
+// One other part of `mayfly disk`, with as many words as its table says.
 [[nodiscard]] int Work(const Command& command, std::span<char* const> arguments,
                        absl::Status (*work)(Words)) {
   CommandLine line(command, absl::StrCat("disk ", ToAbsl(command.name)), arguments);
@@ -151,7 +181,7 @@ absl::Status Rebase(Words words) {
 int DiskCommand(std::span<char* const> arguments) {
   const std::string_view part = arguments.empty() ? std::string_view() : arguments.front();
   const std::span<char* const> rest = arguments.empty() ? arguments : arguments.subspan(1);
-  if (part == kDiskInfoCommand.name) return Work(kDiskInfoCommand, rest, Info);
+  if (part == kDiskInfoCommand.name) return InfoCommand(rest);
   if (part == kDiskFlattenCommand.name) return Work(kDiskFlattenCommand, rest, Flatten);
   if (part == kDiskCommitCommand.name) return Work(kDiskCommitCommand, rest, Commit);
   if (part == kDiskRebaseCommand.name) return Work(kDiskRebaseCommand, rest, Rebase);

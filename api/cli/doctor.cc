@@ -1,5 +1,7 @@
 #include "api/cli/doctor.h"
 
+#include <capnp/message.h>
+
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +11,9 @@
 #include "api/cli/doctor_jail.h"
 #include "api/cli/doctor_kvm.h"
 #include "api/cli/exit_code.h"
+#include "api/cli/output/format.h"
+#include "api/cli/output/json.h"
+#include "api/cli/output/reports.capnp.h"
 #include "api/cli/say.h"
 #include "api/cli/table/command_line.h"
 #include "api/cli/table/commands.h"
@@ -36,6 +41,33 @@ namespace {
   return true;
 }
 
+[[nodiscard]] report::Finding::Weight WeightOf(Finding::Weight weight) {
+  switch (weight) {
+    case Finding::Weight::kGood:
+      return report::Finding::Weight::GOOD;
+    case Finding::Weight::kNote:
+      return report::Finding::Weight::NOTE;
+    case Finding::Weight::kFault:
+      return report::Finding::Weight::FAULT;
+  }
+  return report::Finding::Weight::FAULT;
+}
+
+[[nodiscard]] std::string FindingsAsJson(std::span<const Finding> findings) {
+  capnp::MallocMessageBuilder message;
+  auto doctor = message.initRoot<report::Doctor>();
+  doctor.setGuestsCanRun(GuestsCanRun(findings));
+  auto list = doctor.initFindings(static_cast<capnp::uint>(findings.size()));
+  capnp::uint position = 0;
+  for (const Finding& finding : findings) {
+    auto entry = list[position++];
+    entry.setWeight(WeightOf(finding.weight));
+    entry.setWhat(finding.what.c_str());
+    if (!finding.remedy.empty()) entry.setRemedy(finding.remedy.c_str());
+  }
+  return ToJson(doctor.asReader());
+}
+
 }  // namespace
 
 std::vector<Finding> Examine(const HostPaths& paths) {
@@ -61,9 +93,12 @@ std::string FormatFindings(std::span<const Finding> findings) {
 
 int DoctorCommand(std::span<char* const> arguments) {
   CommandLine line(kDoctorCommand, "doctor", arguments);
-  if (const auto code = line.Read()) return *code;
+  Format format = Format::kText;
+  if (const auto code = ReadFormat(line, format)) return *code;
   const std::vector<Finding> findings = Examine(HostPaths());
-  if (const int code = Print(FormatFindings(findings)); code != 0) return code;
+  const std::string text =
+      format == Format::kJson ? FindingsAsJson(findings) : FormatFindings(findings);
+  if (const int code = Print(text); code != 0) return code;
   return static_cast<int>(GuestsCanRun(findings) ? ExitCode::kSuccess
                                                  : ExitCode::kDoctorFindsFault);
 }

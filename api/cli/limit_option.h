@@ -16,7 +16,7 @@ struct LimitOption {
     jailer::IoLimit limit;  // without its device
   };
 
-  jailer::CgroupLimits limits;  // without io
+  jailer::CgroupLimits limits;  // its io: those whose disks are known by number
   std::vector<Disk> disks;
 
   [[nodiscard]] bool empty() const { return limits.Controllers().empty() && disks.empty(); }

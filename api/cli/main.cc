@@ -1,5 +1,6 @@
 // mayfly: the command.
 
+#include <capnp/message.h>
 #include <kj/exception.h>
 
 #include <span>
@@ -10,6 +11,9 @@
 #include "api/cli/disk_command.h"
 #include "api/cli/doctor.h"
 #include "api/cli/exit_code.h"
+#include "api/cli/output/format.h"
+#include "api/cli/output/json.h"
+#include "api/cli/output/reports.capnp.h"
 #include "api/cli/run_command.h"
 #include "api/cli/say.h"
 #include "api/cli/shell_commands.h"
@@ -30,8 +34,14 @@ namespace {
 
 [[nodiscard]] int VersionCommand(std::span<char* const> arguments) {
   CommandLine line(kVersionCommand, "version", arguments);
-  if (const auto code = line.Read()) return *code;
-  return PrintVersion();
+  Format format = Format::kText;
+  if (const auto code = ReadFormat(line, format)) return *code;
+  if (format == Format::kText) return PrintVersion();
+  capnp::MallocMessageBuilder message;
+  auto version = message.initRoot<report::Version>();
+  version.setVersion(api::kVersion.data());
+  version.setDate(api::kVersionDate.data());
+  return Print(ToJson(version.asReader()));
 }
 
 [[nodiscard]] int Usage(absl::string_view what) {

@@ -17,6 +17,7 @@
 #include "api/cli/run_options.h"
 #include "api/cli/run_session.h"
 #include "api/cli/say.h"
+#include "api/cli/spec/spec_options.h"
 #include "api/cli/table/commands.h"
 #include "api/cli/table/help_text.h"
 #include "api/cli/timeline_report.h"
@@ -99,7 +100,7 @@ constexpr mode_t kReadableByAll = 0644;
 }  // namespace
 
 int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
-  const absl::StatusOr<RunOptions> options = ParseRunOptions(arguments);
+  const absl::StatusOr<RunOptions> options = ParseRunOptions(arguments, ReadSpec);
   if (!options.ok()) {
     Complain(absl::StrCat("run: ", options.status().message(), "; see mayfly run --help"));
     return static_cast<int>(ExitCode::kUsage);

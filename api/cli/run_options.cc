@@ -69,6 +69,8 @@ constexpr uint64_t kMostCpus = std::numeric_limits<uint16_t>::max();
       options.disks.push_back(*std::move(disk));
       return absl::OkStatus();
     }
+    case RunOption::kFile:
+      return absl::OkStatus();  // comes before all others
     case RunOption::kInitrd:
       options.initrd = value;
       return NotEmpty("--initrd", value);
@@ -103,16 +105,28 @@ constexpr uint64_t kMostCpus = std::numeric_limits<uint16_t>::max();
   return absl::InternalError("an option without a meaning");
 }
 
-// Reads all options; the words behind them stay with the reader.
-[[nodiscard]] absl::Status ReadOptions(OptionReader& reader, RunOptions& options) {
+// Reads all options; the words behind them stay with the reader. What a specification says comes
+// first, wherever it is named.
+[[nodiscard]] absl::Status ReadOptions(OptionReader& reader, const SpecReader& read_spec,
+                                       RunOptions& options) {
+  std::vector<GivenOption> all;
+  const char* spec = nullptr;
   while (true) {
     MAYFLY_ASSIGN_OR_RETURN(const std::optional<GivenOption> given, reader.Next());
     if (!given) break;
     if (given->id == kHelpOption) {
       options.help = true;
-      continue;
+      return absl::OkStatus();
     }
-    MAYFLY_RETURN_IF_ERROR(Apply(static_cast<RunOption>(given->id), given->value, options));
+    if (given->id == static_cast<int>(RunOption::kFile)) {
+      if (spec != nullptr) return BadOption("--file", "give one specification only");
+      spec = given->value;
+    }
+    all.push_back(*given);
+  }
+  if (spec != nullptr) MAYFLY_RETURN_IF_ERROR(read_spec(spec, options));
+  for (const GivenOption& given : all) {
+    MAYFLY_RETURN_IF_ERROR(Apply(static_cast<RunOption>(given.id), given.value, options));
   }
   if (reader.separated() || reader.rest().empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
@@ -121,14 +135,16 @@ constexpr uint64_t kMostCpus = std::numeric_limits<uint16_t>::max();
 
 }  // namespace
 
-absl::StatusOr<RunOptions> ParseRunOptions(std::span<char* const> arguments) {
+absl::StatusOr<RunOptions> ParseRunOptions(std::span<char* const> arguments,
+                                           const SpecReader& read_spec) {
   OptionReader reader(kRunCommand, arguments);
   RunOptions options;
   options.command_line = kDefaultCommandLine;
-  MAYFLY_RETURN_IF_ERROR(ReadOptions(reader, options));
+  MAYFLY_RETURN_IF_ERROR(ReadOptions(reader, read_spec, options));
   if (options.help) return options;
   if (options.kernel.empty()) {
-    return absl::InvalidArgumentError("a kernel is needed: give one with --kernel FILE");
+    return absl::InvalidArgumentError(
+        "a kernel is needed: give one with --kernel FILE, or a specification with -f FILE");
   }
   std::string_view separator = kInitArguments;
   for (const char* const word : reader.rest()) {

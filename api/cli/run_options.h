@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,12 @@ namespace mayfly::cli {
 
 enum class TimelineReport { kNone, kTable, kDrawing };
 
+// A word about a VM, for those who run many.
+struct LabelOption {
+  std::string name;
+  std::string value;
+};
+
 // The words of `mayfly run`, understood.
 struct RunOptions {
   bool help = false;  // asked for: the rest is meaningless
@@ -29,6 +36,7 @@ struct RunOptions {
   unsigned cpus = 1;
   MemoryOption memory;
   LimitOption limit;
+  std::vector<LabelOption> labels;
   std::string cgroup_parent;  // empty: none was named
   Nanoseconds timeout{0};     // none
   vmm::BootProtocol boot_protocol = vmm::BootProtocol::kAuto;
@@ -36,8 +44,12 @@ struct RunOptions {
   std::string timeline_path;  // of the drawing
 };
 
-// `arguments`: what follows "run". Errors: InvalidArgument, one sentence.
+// Puts what the specification in a file says into the options.
+using SpecReader = std::function<absl::Status(const std::string& path, RunOptions& options)>;
+
+// `arguments`: what follows "run". Errors: InvalidArgument, one sentence; those of `read_spec`.
 // Threading: getopt_long(3) keeps its state in globals: one thread.
-[[nodiscard]] absl::StatusOr<RunOptions> ParseRunOptions(std::span<char* const> arguments);
+[[nodiscard]] absl::StatusOr<RunOptions> ParseRunOptions(std::span<char* const> arguments,
+                                                         const SpecReader& read_spec);
 
 }  // namespace mayfly::cli

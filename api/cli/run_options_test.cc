@@ -17,7 +17,12 @@ absl::StatusOr<RunOptions> Parse(std::initializer_list<const char*> words) {
   std::vector<char*> arguments;
   arguments.reserve(copies.size());
   for (std::string& copy : copies) arguments.push_back(copy.data());
-  return ParseRunOptions(arguments);
+  return ParseRunOptions(arguments, [](const std::string& path, RunOptions& options) {
+    options.kernel = path + "'s kernel";
+    options.cpus = 7;
+    options.disks.emplace_back().path = "first";
+    return absl::OkStatus();
+  });
 }
 
 std::string ErrorOf(std::initializer_list<const char*> words) {
@@ -38,6 +43,16 @@ TEST(RunOptions, DefaultsAreThoseOfTheHelp) {
   EXPECT_EQ(options.timeline, TimelineReport::kNone);
   EXPECT_TRUE(options.disks.empty());
   EXPECT_TRUE(options.limit.empty());
+}
+
+TEST(RunOptions, SpecificationComesFirst) {
+  const RunOptions options = Parse({"--cpus", "2", "--disk", "second", "-f", "vm.json"}).value();
+  EXPECT_EQ(options.kernel, "vm.json's kernel");
+  EXPECT_EQ(options.cpus, 2U);
+  ASSERT_EQ(options.disks.size(), 2U);
+  EXPECT_EQ(options.disks[0].path, "first");
+  EXPECT_EQ(options.disks[1].path, "second");
+  EXPECT_THAT(ErrorOf({"-f", "a", "--file", "b"}), HasSubstr("one specification only"));
 }
 
 TEST(RunOptions, UnderstandsAll) {

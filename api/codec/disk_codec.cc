@@ -22,22 +22,6 @@ namespace {
   return rpc::DiskEngine::AUTO;
 }
 
-[[nodiscard]] absl::Status DecodeEngine(const std::string& field, rpc::DiskEngine engine,
-                                        vmm::DiskEngine& into) {
-  switch (engine) {
-    case rpc::DiskEngine::AUTO:
-      into = vmm::DiskEngine::kAuto;
-      return absl::OkStatus();
-    case rpc::DiskEngine::SYNC:
-      into = vmm::DiskEngine::kSync;
-      return absl::OkStatus();
-    case rpc::DiskEngine::IO_URING:
-      into = vmm::DiskEngine::kUring;
-      return absl::OkStatus();
-  }
-  return BadField(field, "this VMM does not know it");
-}
-
 void EncodeOverlay(vmm::OverlayConfig overlay, rpc::Overlay::Builder builder) {
   builder.setCapBytes(overlay.cap_bytes);
   if (overlay.upper) {
@@ -61,6 +45,21 @@ void EncodeOverlay(vmm::OverlayConfig overlay, rpc::Overlay::Builder builder) {
 }
 
 }  // namespace
+
+absl::Status DecodeEngine(const std::string& field, rpc::DiskEngine engine, vmm::DiskEngine& into) {
+  switch (engine) {
+    case rpc::DiskEngine::AUTO:
+      into = vmm::DiskEngine::kAuto;
+      return absl::OkStatus();
+    case rpc::DiskEngine::SYNC:
+      into = vmm::DiskEngine::kSync;
+      return absl::OkStatus();
+    case rpc::DiskEngine::IO_URING:
+      into = vmm::DiskEngine::kUring;
+      return absl::OkStatus();
+  }
+  return BadField(field, "this VMM does not know it");
+}
 
 void EncodeDisk(vmm::DiskConfig disk, rpc::Disk::Builder builder) {
   EncodeFile(std::move(disk.image), builder.initImage());

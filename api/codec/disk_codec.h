@@ -12,6 +12,10 @@ namespace mayfly::api {
 // The descriptors become the capabilities'.
 void EncodeDisk(vmm::DiskConfig disk, rpc::Disk::Builder builder);
 
+// Errors: InvalidArgument naming the field.
+[[nodiscard]] absl::Status DecodeEngine(const std::string& field, rpc::DiskEngine engine,
+                                        vmm::DiskEngine& into);
+
 // All but the files, which `arrivals` brings into `disk` later: it must stay in place. `field`:
 // where the disk stands in the message, such as "disks[0]". Errors: InvalidArgument naming the
 // field.

@@ -44,24 +44,6 @@ struct Decoding {
   FileArrivals arrivals;
 };
 
-[[nodiscard]] absl::Status DecodeMemory(rpc::MemoryBacking backing, GuestMemory::Options& into) {
-  switch (backing) {
-    case rpc::MemoryBacking::ANONYMOUS:
-      into = {};
-      return absl::OkStatus();
-    case rpc::MemoryBacking::MEMFD:
-      into = {.backing = GuestMemory::Backing::kMemfd};
-      return absl::OkStatus();
-    case rpc::MemoryBacking::TRANSPARENT_HUGE:
-      into = {.pages = GuestMemory::Pages::kTransparentHuge};
-      return absl::OkStatus();
-    case rpc::MemoryBacking::HUGE_TLB:
-      into = {.backing = GuestMemory::Backing::kMemfd, .pages = GuestMemory::Pages::kHugeTlb};
-      return absl::OkStatus();
-  }
-  return BadField("memoryBacking", "this VMM does not know it");
-}
-
 [[nodiscard]] absl::Status DecodeBootProtocol(rpc::BootProtocol protocol, vmm::BootProtocol& into) {
   switch (protocol) {
     case rpc::BootProtocol::AUTO:
@@ -143,11 +125,7 @@ struct Decoding {
   if (reader.hasCpuProfile()) {
     MAYFLY_RETURN_IF_ERROR(DecodeCpuProfile(reader.getCpuProfile(), machine.cpu_profile.emplace()));
   }
-  if (reader.getTimeoutNanoseconds() > kMaxNanoseconds) {
-    return BadField("timeoutNanoseconds", "too large; 0 stands for no timeout");
-  }
-  decoding.spec.timeout =
-      Nanoseconds(static_cast<Nanoseconds::rep>(reader.getTimeoutNanoseconds()));
+  MAYFLY_ASSIGN_OR_RETURN(decoding.spec.timeout, DecodeTimeout(reader.getTimeoutNanoseconds()));
   return absl::OkStatus();
 }
 
@@ -167,6 +145,31 @@ void EncodeCpuProfile(const vmm::CpuProfile& profile, rpc::CpuProfile::Builder b
     entry.setEcx(leaf.ecx);
     entry.setEdx(leaf.edx);
   }
+}
+
+absl::Status DecodeMemory(rpc::MemoryBacking backing, GuestMemory::Options& into) {
+  switch (backing) {
+    case rpc::MemoryBacking::ANONYMOUS:
+      into = {};
+      return absl::OkStatus();
+    case rpc::MemoryBacking::MEMFD:
+      into = {.backing = GuestMemory::Backing::kMemfd};
+      return absl::OkStatus();
+    case rpc::MemoryBacking::TRANSPARENT_HUGE:
+      into = {.pages = GuestMemory::Pages::kTransparentHuge};
+      return absl::OkStatus();
+    case rpc::MemoryBacking::HUGE_TLB:
+      into = {.backing = GuestMemory::Backing::kMemfd, .pages = GuestMemory::Pages::kHugeTlb};
+      return absl::OkStatus();
+  }
+  return BadField("memoryBacking", "this VMM does not know it");
+}
+
+absl::StatusOr<Nanoseconds> DecodeTimeout(uint64_t nanoseconds) {
+  if (nanoseconds > kMaxNanoseconds) {
+    return BadField("timeoutNanoseconds", "too large; 0 stands for no timeout");
+  }
+  return Nanoseconds(static_cast<Nanoseconds::rep>(nanoseconds));
 }
 
 void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params) {

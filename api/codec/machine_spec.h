@@ -3,6 +3,8 @@
 #include <kj/async.h>
 #include <kj/memory.h>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "api/mayfly.capnp.h"
 #include "base/clock.h"
 #include "vmm/machine_config.h"
@@ -20,6 +22,10 @@ struct MachineSpec {
 inline constexpr unsigned kMaxFdsPerMessage = 253;
 
 void EncodeCpuProfile(const vmm::CpuProfile& profile, rpc::CpuProfile::Builder builder);
+
+// Single fields. Errors: InvalidArgument, naming them.
+[[nodiscard]] absl::Status DecodeMemory(rpc::MemoryBacking backing, GuestMemory::Options& into);
+[[nodiscard]] absl::StatusOr<Nanoseconds> DecodeTimeout(uint64_t nanoseconds);
 
 // Fills the parameters of Vmm.create. The descriptors live on in the capabilities that are sent.
 void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params);

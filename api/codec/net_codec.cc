@@ -69,6 +69,9 @@ constexpr uint16_t kMinMtu = 68;
       arrivals.Expect(field + ".passt", reader.getPasst(),
                       net.backend.emplace<vmm::PasstNet>().socket);
       return absl::OkStatus();
+    case rpc::Net::Backend::TAP_NAMED:
+    case rpc::Net::Backend::USER:
+      return BadField(field, "a VMM opens nothing itself; send files, as tap or passt");
   }
   return BadField(field, "this VMM does not know such a one");
 }

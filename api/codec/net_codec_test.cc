@@ -127,6 +127,13 @@ TEST_F(NetCodecTest, PasstIsASocket) {
   EXPECT_EQ(Inode(std::get<vmm::PasstNet>(net_.backend).socket), socket);
 }
 
+TEST_F(NetCodecTest, WhatAHostOpensIsNotForAVmm) {
+  builder_.getBackend().setTapNamed("tap0");
+  EXPECT_THAT(Error(), HasSubstr("nets[1].backend: a VMM opens nothing itself"));
+  builder_.getBackend().initUser();
+  EXPECT_THAT(Error(), HasSubstr("nets[1].backend: a VMM opens nothing itself"));
+}
+
 TEST_F(NetCodecTest, NoEgressIsNotTheSameAsAllOfIt) {
   vmm::NetConfig net;
   net.egress.emplace();

@@ -19,12 +19,6 @@ using virtio::IpNetwork;
 
 // --- To the wire.
 
-void EncodePrefix(const IpNetwork& network, rpc::IpPrefix::Builder builder) {
-  const size_t size = network.family() == IpFamily::kV4 ? IpAddress::kV4Size : IpAddress::kV6Size;
-  builder.setAddress(kj::arrayPtr(network.base().bytes().data(), size));
-  builder.setPrefixLength(static_cast<uint8_t>(network.prefix_length()));
-}
-
 [[nodiscard]] rpc::IpProtocol EncodeProtocol(EgressProtocol protocol) {
   switch (protocol) {
     case EgressProtocol::kAny:
@@ -58,15 +52,6 @@ constexpr capnp::uint kMaxRules = 1024;
   }
   return BadField(field, absl::StrCat("it has ", bytes.size(),
                                       " bytes; an IPv4 address has 4, an IPv6 address 16"));
-}
-
-[[nodiscard]] absl::StatusOr<IpNetwork> DecodePrefix(const std::string& field,
-                                                     rpc::IpPrefix::Reader reader) {
-  MAYFLY_ASSIGN_OR_RETURN(const IpAddress base,
-                          DecodeAddress(field + ".address", reader.getAddress()));
-  absl::StatusOr<IpNetwork> network = IpNetwork::Create(base, reader.getPrefixLength());
-  if (!network.ok()) return Annotate(network.status(), field);
-  return network;
 }
 
 [[nodiscard]] absl::Status DecodeProtocol(const std::string& field, rpc::IpProtocol protocol,
@@ -108,6 +93,20 @@ constexpr capnp::uint kMaxRules = 1024;
 }
 
 }  // namespace
+
+void EncodePrefix(const IpNetwork& network, rpc::IpPrefix::Builder builder) {
+  const size_t size = network.family() == IpFamily::kV4 ? IpAddress::kV4Size : IpAddress::kV6Size;
+  builder.setAddress(kj::arrayPtr(network.base().bytes().data(), size));
+  builder.setPrefixLength(static_cast<uint8_t>(network.prefix_length()));
+}
+
+absl::StatusOr<IpNetwork> DecodePrefix(const std::string& field, rpc::IpPrefix::Reader reader) {
+  MAYFLY_ASSIGN_OR_RETURN(const IpAddress base,
+                          DecodeAddress(field + ".address", reader.getAddress()));
+  absl::StatusOr<IpNetwork> network = IpNetwork::Create(base, reader.getPrefixLength());
+  if (!network.ok()) return Annotate(network.status(), field);
+  return network;
+}
 
 void EncodeNetFilter(const vmm::NetConfig& net, rpc::NetFilter::Builder builder) {
   capnp::uint position = 0;

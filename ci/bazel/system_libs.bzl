@@ -8,6 +8,7 @@ cc_library(
     defines = {defines},
     includes = ["{name}/include"],
     linkopts = {linkopts},
+    deps = {deps},
 )
 """
 
@@ -26,20 +27,26 @@ def _pkg_config(ctx, flags, modules):
     return reversed(words)
 
 def _link(ctx, name, modules, owners):
-    """Symlinks the archives of `modules` and returns them, with the options for what has no archive."""
+    """Symlinks the archives of `modules` and returns them, with the options for what has no archive and other owners."""
     archives = []
     linkopts = []
+    deps = []
     for word in _pkg_config(ctx, ["--static", "--libs"], modules):
         archive = "lib" + word[2:] + ".a"
         path = ctx.path(ctx.attr.lib_dir + "/" + archive)
         if word in _LIBC_PARTS or (word.startswith("-l") and not path.exists):
             linkopts.append(word)
         elif word.startswith("-l"):
-            if archive not in owners:
-                ctx.symlink(path, "lib/" + archive)
-                owners[archive] = name
+            owner = owners.get(archive)
+            if owner:
+                # A second copy would stand in front of what needs it (the linker reads from left to right).
+                if ":" + owner not in deps:
+                    deps.append(":" + owner)
+                continue
+            ctx.symlink(path, "lib/" + archive)
+            owners[archive] = name
             archives.append("lib/" + archive)
-    return archives, linkopts
+    return archives, linkopts, deps
 
 def _headers(ctx, name):
     globs = []
@@ -52,7 +59,7 @@ def _impl(ctx):
     build = ['package(default_visibility = ["//visibility:public"])']
     owners = {}
     for name, modules in ctx.attr.libs.items():
-        archives, linkopts = _link(ctx, name, modules, owners)
+        archives, linkopts, deps = _link(ctx, name, modules, owners)
         flags = _pkg_config(ctx, ["--cflags-only-other"], modules)
         build.append(_LIBRARY.format(
             name = name,
@@ -60,6 +67,7 @@ def _impl(ctx):
             defines = [flag[2:] for flag in flags if flag.startswith("-D")],
             headers = _headers(ctx, name),
             linkopts = linkopts,
+            deps = deps,
         ))
     for tool in ctx.attr.tools:
         path = ctx.which(tool)

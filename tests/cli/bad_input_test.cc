@@ -60,6 +60,24 @@ TEST_F(BadInputTest, Commands) {
                   {"/nonexistent/t.svg"});
 }
 
+TEST_F(BadInputTest, Specifications) {
+  const auto expect = [this](const std::string& text, const std::vector<std::string>& parts) {
+    const std::string path = MakeFile("vm.json", text);
+    std::vector<std::string> all = {path};
+    all.insert(all.end(), parts.begin(), parts.end());
+    ExpectComplaint(Mayfly({"run", "-f", path}), kUsage, all);
+  };
+  expect(R"({"kernel": {"name": "/nonexistent/kernel"}, "wings": 2})", {"wings", "no such field"});
+  expect("{\n\"cpus\": 1,,\n}", {"line 2"});
+  expect("(cpus = 1,\n wings = 2)", {"line 2"});
+  expect(R"({"disks": [{"engine": "warp"}]})", {"disks[0].engine", "ioUring"});
+  ExpectComplaint(Mayfly({"run", "-f", MakeFile("empty.json", "{}")}), kUsage,
+                  {"a kernel is needed"});
+  ExpectComplaint(Mayfly({"run", "-f", "/nonexistent/vm.json"}), kUsage,
+                  {"/nonexistent/vm.json", "No such file"});
+  ExpectComplaint(Mayfly({"version", "-o", "xml"}), kUsage, {"\"xml\"", "text, json"});
+}
+
 TEST_F(BadInputTest, KernelIsNoKernel) {
   ExpectComplaint(Mayfly({"run", "--kernel", "/nonexistent/kernel"}), kUsage,
                   {"kernel /nonexistent/kernel", "No such file", "check the path"});

@@ -35,6 +35,21 @@ TEST_F(RunTest, WordsBehindTheDashesReachTheGuest) {
   EXPECT_EQ(RunGuest("exit_status", {"--", "status=9"}).Run().exit_code, 9);
 }
 
+TEST_F(RunTest, SpecificationInAFileSaysTheSameAsOptions) {
+  const std::string kernel = GuestPath("exit_status");
+  const std::string json = MakeFile(
+      "vm.json", R"({"kernel": {"name": ")" + kernel + R"("}, "commandLine": "status=5"})");
+  const std::string text =
+      MakeFile("vm.capnp", "(kernel = (name = \"" + kernel + "\"), commandLine = \"status=6\")");
+  EXPECT_EQ(Mayfly({"run", "-f", json}).Run().exit_code, 5);
+  EXPECT_EQ(Mayfly({"run", "--file", text}).Run().exit_code, 6);
+  EXPECT_EQ(Mayfly({"run", "--cmdline", "status=7", "-f", json}).Run().exit_code, 7);
+  EXPECT_EQ(Mayfly({"run", "-f", json, "--kernel", GuestPath("halt"), "--timeout", "200ms"})
+                .Run()
+                .exit_code,
+            124);
+}
+
 TEST_F(RunTest, PowerOffAndResetAreGoodEnds) {
   for (const char* guest : {"power_off", "reset"}) {
     const CommandResult result = RunGuest(guest).Run();

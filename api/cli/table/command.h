@@ -77,4 +77,15 @@ inline constexpr int kHelpOption = 'h';
 inline constexpr Option kHelp = {
     .id = kHelpOption, .letter = 'h', .name = "help", .help = "say this"};
 
+// And --output, where they have it.
+inline constexpr int kOutputOption = 'o';
+
+inline constexpr Option kOutput = {.id = kOutputOption,
+                                   .letter = 'o',
+                                   .name = "output",
+                                   .argument = "text|json",
+                                   .help = "text for people (where nothing is said), or JSON",
+                                   .presence = Presence::kRequired,
+                                   .kind = Kind::kChoice};
+
 }  // namespace mayfly::cli

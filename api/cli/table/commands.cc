@@ -6,6 +6,7 @@ namespace mayfly::cli {
 namespace {
 
 constexpr std::array kOnlyHelp = {kHelp};
+constexpr std::array kOutputAndHelp = {kOutput, kHelp};
 
 constexpr std::string_view kExitOfAnyCommand =
     "0; 2 for a bad command or file; 125 where it cannot be done.";
@@ -48,7 +49,7 @@ constinit const Command kDiskInfoCommand = {
     .summary = "say what is in an overlay",
     .usage = "OVERLAY",
     .description = "Says what is in an overlay, what it takes, and how its last VM left it.",
-    .options = kOnlyHelp,
+    .options = kOutputAndHelp,
     .operands = Kind::kFile,
     .least = 1,
     .most = 1,
@@ -107,14 +108,14 @@ constinit const Command kDoctorCommand = {
     .description =
         "Looks at this host as `mayfly run` would find it, and says what is missing or "
         "slow, with a remedy.",
-    .options = kOnlyHelp,
+    .options = kOutputAndHelp,
     .notes = kDoctorNotes,
 };
 constinit const Command kVersionCommand = {
     .name = "version",
     .summary = "say the version",
     .description = "Says the version of this program.",
-    .options = kOnlyHelp,
+    .options = kOutputAndHelp,
 };
 constinit const Command kCompletionCommand = {
     .name = "completion",

@@ -27,6 +27,7 @@ enum class RunOption : int {
   kCmdline,
   kCpus,
   kDisk,
+  kFile,
   kInitrd,
   kKernel,
   kLimit,

@@ -71,6 +71,16 @@ constexpr std::array kLimitWords = {
 };
 
 constexpr std::array kOptions = {
+    Option{.id = Id(RunOption::kFile),
+           .letter = 'f',
+           .name = "file",
+           .argument = "FILE",
+           .help = "take the specification in FILE (or -, standard input): a MachineSpec of "
+                   "api/mayfly.capnp, as JSON or Cap'n Proto text. Other options count more than "
+                   "what it says, and their disks and network cards come behind its own; names of "
+                   "files in it mean what they would mean here",
+           .presence = Presence::kRequired,
+           .kind = Kind::kFile},
     Option{.id = Id(RunOption::kKernel),
            .name = "kernel",
            .argument = "FILE",
@@ -175,7 +185,7 @@ constexpr std::array kNotes = {
 constinit const Command kRunCommand = {
     .name = "run",
     .summary = "boot a VM on this terminal; its exit status becomes the command's",
-    .usage = "--kernel FILE [OPTION]... [-- WORD...]",
+    .usage = "--kernel FILE|-f FILE [OPTION]... [-- WORD...]",
     .description = "Boots a VM, with its serial console on standard input and output.",
     .options = kOptions,
     .notes = kNotes,
