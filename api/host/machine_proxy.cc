@@ -11,8 +11,8 @@ namespace mayfly::api {
 namespace {
 
 // In the order of the schema.
-enum class Method : uint16_t { kStart = 0, kWait = 2 };
-constexpr std::array kOwn = {Method::kStart, Method::kWait};
+enum class Method : uint16_t { kStart = 0, kWait = 2, kNarrow = 10 };
+constexpr std::array kOwn = {Method::kStart, Method::kWait, Method::kNarrow};
 
 [[nodiscard]] bool IsOwn(uint64_t interface_id, uint16_t method_id) {
   return interface_id == capnp::typeId<rpc::Machine>() &&
@@ -32,6 +32,10 @@ void LetGoWithCaller(Context& context) {
 MachineProxy::DispatchCallResult MachineProxy::dispatchCall(
     uint64_t interface_id, uint16_t method_id,
     capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) {
+  if (interface_id == capnp::typeId<rpc::Machine>()) {
+    const absl::Status allowed = permissions_.Check(method_id);
+    if (!allowed.ok()) return {ToException(allowed), false};
+  }
   if (IsOwn(interface_id, method_id)) {
     return rpc::Machine::Server::dispatchCall(interface_id, method_id, context);
   }
@@ -56,6 +60,13 @@ kj::Promise<void> MachineProxy::wait(WaitContext context) {
         EncodeExitStatus(*status, context.getResults().initStatus());
         return kj::READY_NOW;
       });
+}
+
+kj::Promise<void> MachineProxy::narrow(NarrowContext context) {
+  const auto narrowed = permissions_.Narrow(context.getParams().getPermissions());
+  if (!narrowed.ok()) return ToException(narrowed.status());
+  context.getResults().setMachine(kj::heap<MachineProxy>(kj::addRef(*vm_), *narrowed));
+  return kj::READY_NOW;
 }
 
 }  // namespace mayfly::api

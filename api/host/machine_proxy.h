@@ -1,15 +1,22 @@
 #pragma once
 
+#include <optional>
+
+#include "api/codec/permissions.h"
 #include "api/host/vm.h"
 #include "api/mayfly.capnp.h"
 
 namespace mayfly::api {
 
 // A client's `Machine`: most calls go on to the VM's own, in its process; what only the host can
-// answer, or has to know, is done here. It holds the VM.
+// answer, or has to know, is done here.
 class MachineProxy final : public rpc::Machine::Server {
  public:
-  explicit MachineProxy(VmHold vm) : vm_(kj::mv(vm)) {}
+  // One that may do all, and holds the VM.
+  explicit MachineProxy(VmHold vm) : vm_(kj::addRef(*vm)), hold_(kj::mv(vm)) {}
+  // One that was given away by Machine.narrow.
+  MachineProxy(kj::Own<Vm> vm, Permissions permissions)
+      : vm_(kj::mv(vm)), permissions_(permissions) {}
 
   // Calls that are not among the ones below, be they of a newer schema than ours, are forwarded as
   // they are. All end when their caller goes.
@@ -21,9 +28,12 @@ class MachineProxy final : public rpc::Machine::Server {
   kj::Promise<void> start(StartContext context) override;
   // Tells how the VMM died, too, where that is what happened.
   kj::Promise<void> wait(WaitContext context) override;
+  kj::Promise<void> narrow(NarrowContext context) override;
 
  private:
-  const VmHold vm_;
+  kj::Own<Vm> vm_;
+  const Permissions permissions_ = Permissions::All();
+  const std::optional<VmHold> hold_;
 };
 
 }  // namespace mayfly::api

@@ -112,6 +112,21 @@ TEST_F(LifetimeTest, AVmLivesAsLongAsOneReferenceIsLeft) {
   StopDaemon();
 }
 
+TEST_F(LifetimeTest, ANarrowedReferenceDoesLessAndHoldsNothing) {
+  StartDaemon();
+  auto client = Connect();
+  kj::Maybe<rpc::Machine::Client> machine = Launch(*client, "one");
+  auto narrow = KJ_ASSERT_NONNULL(machine).narrowRequest();
+  narrow.initPermissions(1).set(0, rpc::Permission::WAIT);
+  rpc::Machine::Client onlooker = narrow.send().wait(io_.waitScope).getMachine();
+  EXPECT_TRUE(absl::IsPermissionDenied(ErrorOf(onlooker.killRequest().send())));
+  EXPECT_TRUE(absl::IsPermissionDenied(ErrorOf(onlooker.statsRequest().send())));
+  auto waited = onlooker.waitRequest().send();
+  machine = nullptr;
+  EXPECT_EQ(waited.wait(io_.waitScope).getStatus().getReason(), rpc::ExitReason::KILLED);
+  StopDaemon();
+}
+
 TEST_F(LifetimeTest, AnotherClientOfTheSameUserFindsAVmByItsName) {
   StartDaemon();
   auto client = Connect();
