@@ -395,6 +395,55 @@ struct MachineInfo {
   cpuNanoseconds @12 :UInt64;  # processor time that the VMM process has had
 }
 
+struct HostCapacity {
+  # What there is, and what there may be. 0 for the most: no limit but the host's.
+  machines @0 :UInt32;
+  machinesMost @1 :UInt32;
+  memoryBytes @2 :UInt64;      # of all guests, touched or not
+  memoryBytesMost @3 :UInt64;
+  hostMemoryBytes @4 :UInt64;
+  cpus @5 :UInt64;             # of all guests
+  cpusMost @6 :UInt64;
+  hostCpus @7 :UInt32;
+  openFiles @8 :UInt64;        # of the service itself, which has some for each VM and each connection
+  openFilesMost @9 :UInt64;
+  connections @10 :UInt32;
+  connectionsMost @11 :UInt32;
+}
+
+struct ExitCount {
+  reason @0 :ExitReason;
+  count @1 :UInt64;
+}
+
+struct LatencyBucket {
+  upToMicroseconds @0 :UInt64;  # and more than the bucket before; 0: all that is longer
+  count @1 :UInt64;
+}
+
+struct StepLatency {
+  # How long after the launch was asked for a step was reached, of the VMs that have ended by themselves.
+  step @0 :TimelineStep;
+  count @1 :UInt64;
+  sumMicroseconds @2 :UInt64;
+  buckets @3 :List(LatencyBucket);
+}
+
+struct HostStats {
+  # Since the service was started.
+  version @0 :Text;
+  uptimeNanoseconds @1 :UInt64;
+  launches @2 :UInt64;   # that succeeded
+  failures @3 :UInt64;   # launches that did not
+  exits @4 :List(ExitCount);
+  created @5 :UInt32;    # VMs in that state now, of all users, and so on
+  running @6 :UInt32;
+  paused @7 :UInt32;
+  ended @8 :UInt32;
+  connections @9 :UInt32;
+  latencies @10 :List(StepLatency);
+}
+
 interface Host {
   # What mayflyd offers first on its socket: VMs on this machine, each in a jailed process of its own. A caller sees the
   # VMs of its own user; root, and the user that the service runs as, see all. See docs/api.md.
@@ -412,4 +461,19 @@ interface Host {
 
   list @2 (labels :List(Label)) -> (machines :List(MachineInfo));
   # The VMs that the caller sees and which have all of `labels`, in the order of their launches.
+
+  events @3 (listener :EventListener, since :UInt64) -> ();
+  # Tells `listener` of the VMs that the caller sees: launched, exited, and what their VMMs report. First those events with
+  # a sequence number above `since` that are still kept, then what comes, as long as the connection lasts. Those of VMs
+  # that the caller does not see leave gaps in the numbers.
+
+  capacity @4 () -> (capacity :HostCapacity);
+  stats @5 () -> (stats :HostStats);
+
+  drain @6 () -> ();
+  # From now on no VM is launched (UNAVAILABLE), by nobody, until the service is started again; answers when the last VM
+  # has ended. For root, and the user that the service runs as.
+
+  inspect @7 (name :Text) -> (info :MachineInfo, spec :MachineSpec);
+  # What is known of the VM that get() would find, and what it was launched with, but for its files.
 }

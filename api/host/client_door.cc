@@ -18,18 +18,19 @@ constexpr auto kSocketFlags = kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
                               kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK;
 // Without descriptors or memory, nobody can be let in for a while.
 constexpr auto kPause = 100 * kj::MILLISECONDS;
-// The largest message, and what one client's calls in progress may take together, in words of 8
-// bytes: a specification, or a piece of a console's input, is far smaller.
+// The largest message, in words of 8 bytes: a specification, or a piece of a console's input, is
+// far smaller.
 constexpr uint64_t kMostMessageWords = uint64_t{1} << 20;
-constexpr size_t kMostWordsInFlight = size_t{1} << 20;
+constexpr size_t kWordsInKilobyte = 1024 / sizeof(capnp::word);
 
 struct Connection {
-  Connection(kj::Own<kj::AsyncCapabilityStream> socket, kj::Own<HostServer> host)
+  Connection(kj::Own<kj::AsyncCapabilityStream> socket, kj::Own<HostServer> host,
+             size_t words_in_flight)
       : stream(kj::mv(socket)),
         network(*stream, kMaxFdsPerMessage, capnp::rpc::twoparty::Side::SERVER,
                 {.traversalLimitInWords = kMostMessageWords}),
         rpc(capnp::makeRpcServer(network, kj::mv(host))) {
-    rpc.setFlowLimit(kMostWordsInFlight);
+    rpc.setFlowLimit(words_in_flight);
   }
   KJ_DISALLOW_COPY(Connection);
 
@@ -45,10 +46,15 @@ struct Connection {
 
 }  // namespace
 
-ClientDoor::ClientDoor(kj::AsyncIoContext& io, int listening, Fleet& fleet)
+ClientDoor::ClientDoor(kj::AsyncIoContext& io, int listening, Fleet& fleet,
+                       rpc::HostConfig::Reader config)
     : io_(io),
       listening_(listening),
       fleet_(fleet),
+      each_connection_(DecodeShare(config.getEachConnection())),
+      call_words_each_connection_(size_t{config.getCallKilobytesEachConnection()} *
+                                  kWordsInKilobyte),
+      limits_(config),
       observer_(std::in_place, io.unixEventPort, listening,
                 kj::UnixEventPort::FdObserver::OBSERVE_READ),
       connections_(*this) {
@@ -77,12 +83,13 @@ kj::Promise<void> ClientDoor::Accept() {
 
 void ClientDoor::Serve(OwnedFd socket) {
   const absl::StatusOr<Peer> peer = Peer::Of(socket.get());
-  if (!peer.ok()) return;
-  auto connection =
-      kj::heap<Connection>(io_.lowLevelProvider->wrapUnixSocketFd(socket.release(), kSocketFlags),
-                           kj::heap<HostServer>(fleet_, *peer));
+  if (!peer.ok() || !limits_.Enter(*peer)) return;
+  auto connection = kj::heap<Connection>(
+      io_.lowLevelProvider->wrapUnixSocketFd(socket.release(), kSocketFlags),
+      kj::heap<HostServer>(fleet_, limits_, *peer, each_connection_), call_words_each_connection_);
   auto gone = connection->network.onDisconnect();
-  connections_.add(gone.attach(kj::mv(connection)));
+  connections_.add(
+      gone.attach(kj::mv(connection), kj::defer([this, peer = *peer] { limits_.Leave(peer); })));
 }
 
 }  // namespace mayfly::api

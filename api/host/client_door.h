@@ -5,7 +5,9 @@
 
 #include <optional>
 
+#include "api/host/connection_limits.h"
 #include "api/host/fleet.h"
+#include "api/host_config.capnp.h"
 #include "base/owned_fd.h"
 
 namespace mayfly::api {
@@ -17,11 +19,12 @@ namespace mayfly::api {
 class ClientDoor final : private kj::TaskSet::ErrorHandler {
  public:
   // `listening`, non-blocking, must stay open until Close(); all else must outlive the door.
-  ClientDoor(kj::AsyncIoContext& io, int listening, Fleet& fleet);
+  ClientDoor(kj::AsyncIoContext& io, int listening, Fleet& fleet, rpc::HostConfig::Reader config);
   KJ_DISALLOW_COPY(ClientDoor);
 
   // Lets nobody in any more; those who are in stay.
   void Close();
+  [[nodiscard]] const ConnectionLimits& connections() const { return limits_; }
 
  private:
   [[nodiscard]] kj::Promise<void> Accept();
@@ -31,6 +34,9 @@ class ClientDoor final : private kj::TaskSet::ErrorHandler {
   kj::AsyncIoContext& io_;
   const int listening_;
   Fleet& fleet_;
+  const VmTotals each_connection_;
+  const size_t call_words_each_connection_;
+  ConnectionLimits limits_;
   std::optional<kj::UnixEventPort::FdObserver> observer_;  // as long as it is open
   kj::Promise<void> accepting_ = nullptr;
   kj::TaskSet connections_;  // the last member, so that it goes first

@@ -1,27 +1,34 @@
 #include "api/host/fleet.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "api/client/cpu_profile_cache.h"
 #include "api/client/open_file.h"
+#include "api/client/resource_limits_codec.h"
 #include "api/codec/fd_file.h"
 #include "api/codec/machine_spec.h"
+#include "api/codec/timeline_codec.h"
+#include "api/host/vm_listener.h"
 #include "base/status.h"
 
 namespace mayfly::api {
 namespace {
 
+constexpr size_t kMostListeners = 1024;
+
 [[nodiscard]] Nanoseconds Now() { return std::chrono::system_clock::now().time_since_epoch(); }
 
 }  // namespace
 
-absl::StatusOr<FleetResources> FleetResources::Open() {
+absl::StatusOr<FleetResources> FleetResources::Open(const std::string& cgroup_parent) {
   MAYFLY_ASSIGN_OR_RETURN(OwnedFd program, VmmProcess::FindProgram());
   MAYFLY_ASSIGN_OR_RETURN(jailer::Jail jail, jailer::Jail::ForMany());
-  MAYFLY_ASSIGN_OR_RETURN(jailer::CgroupTree cgroups,
-                          jailer::CgroupTree::Find(jailer::CgroupSettings::ForThisProcess()));
+  jailer::CgroupSettings settings = jailer::CgroupSettings::ForThisProcess();
+  settings.parent = cgroup_parent;
+  MAYFLY_ASSIGN_OR_RETURN(jailer::CgroupTree cgroups, jailer::CgroupTree::Find(settings));
   (void)cgroups.SweepAll();
   MAYFLY_ASSIGN_OR_RETURN(OwnedFd kvm, OpenKvm());
   MAYFLY_ASSIGN_OR_RETURN(vmm::CpuProfile profile, CpuProfileCache::OfUser().Get(kvm.get()));
@@ -32,12 +39,18 @@ absl::StatusOr<FleetResources> FleetResources::Open() {
                         .cpu_profile = std::move(profile)};
 }
 
-Fleet::Fleet(kj::AsyncIoContext& io, FleetResources resources)
+Fleet::Fleet(kj::AsyncIoContext& io, FleetResources resources, rpc::HostConfig::Reader config,
+             const HostBudget& budget)
     : io_(io),
       program_(std::move(resources.program)),
       jail_(std::move(resources.jail)),
       cgroups_(std::move(resources.cgroups)),
       kvm_(kj::heap<FdFile>(std::move(resources.kvm))),
+      each_user_(DecodeShare(config.getEachUser())),
+      always_in_cgroups_(config.getCgroupParent().size() != 0),
+      events_(config.getEventsKept(), kMostListeners),
+      total_(std::make_shared<Quota>("this host", budget.total)),
+      watching_(*this),
       leaving_(*this) {
   EncodeCpuProfile(resources.cpu_profile, cpu_profile_.initRoot<rpc::CpuProfile>());
 }
@@ -56,27 +69,80 @@ absl::Status Fleet::CheckNewName(const VmFacts& facts) const {
 
 absl::StatusOr<std::optional<jailer::Cgroup>> Fleet::MakeCgroup(
     const jailer::CgroupLimits& limits) {
-  if (limits.Controllers().empty()) return std::nullopt;
+  if (limits.Controllers().empty() && !always_in_cgroups_) return std::nullopt;
   absl::StatusOr<jailer::Cgroup> cgroup = cgroups_.Make(limits);
   if (!cgroup.ok()) return Annotate(cgroup.status(), "limits");
   return std::optional<jailer::Cgroup>(*std::move(cgroup));
 }
 
-absl::StatusOr<VmHold> Fleet::Start(VmFacts facts, const jailer::CgroupLimits& limits) {
-  if (closed_) return absl::UnavailableError("the host service is about to end; try again later");
+// Forgotten when the last VM of the user's is.
+std::shared_ptr<Quota> Fleet::QuotaOf(const Peer& peer) {
+  std::weak_ptr<Quota>& known = users_[peer.uid];
+  std::shared_ptr<Quota> quota = known.lock();
+  if (quota == nullptr) {
+    std::erase_if(
+        users_, [&](const auto& user) { return user.first != peer.uid && user.second.expired(); });
+    quota = std::make_shared<Quota>("this user", peer.IsMaster() ? VmTotals{} : each_user_);
+    users_[peer.uid] = quota;
+  }
+  return quota;
+}
+
+absl::StatusOr<VmHold> Fleet::Start(const Peer& peer, VmFacts facts, rpc::MachineSpec::Reader spec,
+                                    std::shared_ptr<Quota> connection) {
+  if (closed_) {
+    return absl::UnavailableError("the host service launches no VMs any more: it is about to end");
+  }
+  facts.owner = peer.uid;
   MAYFLY_RETURN_IF_ERROR(CheckNewName(facts));
+  MAYFLY_ASSIGN_OR_RETURN(const jailer::CgroupLimits limits,
+                          DecodeResourceLimits(spec.getLimits()));
+  MAYFLY_ASSIGN_OR_RETURN(
+      QuotaShare share,
+      QuotaShare::Take({std::move(connection), QuotaOf(peer), total_},
+                       {.machines = 1, .memory_bytes = facts.memory_bytes, .cpus = facts.cpus}));
   MAYFLY_ASSIGN_OR_RETURN(std::optional<jailer::Cgroup> cgroup, MakeCgroup(limits));
+  facts.spawned = MonotonicNow();
   MAYFLY_ASSIGN_OR_RETURN(VmmProcess process,
                           VmmProcess::Spawn(program_.get(), jail_, std::move(cgroup)));
   const uint64_t id = ++last_id_;
   facts.id = id;
   facts.launched_at = Now();
-  auto vm = kj::refcounted<Vm>(io_, std::move(facts), std::move(process), [this](Vm& released) {
+  VmOrigin origin{.facts = std::move(facts), .spec = SpecRecord(spec), .share = std::move(share)};
+  auto vm = kj::refcounted<Vm>(io_, std::move(origin), std::move(process), [this](Vm& released) {
     Retire(released, "the VM's last client has gone");
   });
   VmHold hold(*vm);
   vms_.emplace(id, kj::mv(vm));
   return hold;
+}
+
+void Fleet::Begin(Vm& vm, rpc::Machine::Client machine, Vm::State state) {
+  vm.Begin(machine, state);
+  auto listen = machine.eventsRequest();
+  listen.setListener(kj::heap<VmListener>(events_, vm.facts()));
+  // A VM that cannot be made tells it by its launch.
+  watching_.add(listen.send().ignoreResult().catch_([](kj::Exception&&) {}));
+  watching_.add(WatchEnd(vm).attach(kj::addRef(vm)));
+}
+
+kj::Promise<void> Fleet::WatchEnd(Vm& vm) {
+  return vm.WhenEnded().then(
+      [this, &vm](const absl::StatusOr<vmm::ExitStatus>& status) -> kj::Promise<void> {
+        if (!status.ok()) return kj::READY_NOW;
+        counters_.CountExit(status->reason);
+        events_.Add(EventOf(vm.facts(), rpc::EventKind::EXITED, status->detail));
+        TellThoseWhoDrain();
+        return vm.machine().timelineRequest().send().then(
+            [this, &vm](capnp::Response<rpc::Machine::TimelineResults>&& response) {
+              Timeline timeline;
+              timeline.Record(TimelineStep::kRequested, vm.facts().requested);
+              timeline.Record(TimelineStep::kSpawned, vm.facts().spawned);
+              DecodeTimeline(response, timeline);
+              counters_.CountSteps(timeline);
+            },
+            [](kj::Exception&&) {});
+      });
 }
 
 absl::StatusOr<VmHold> Fleet::Find(const Peer& peer, const std::string& name) {
@@ -109,7 +175,25 @@ void Fleet::ForEach(const std::function<void(const Vm&)>& visit) const {
 
 void Fleet::Retire(Vm& vm, const std::string& why) {
   if (vm.is_leaving()) return;
-  leaving_.add(vm.TearDown(why).then([this, id = vm.facts().id] { vms_.erase(id); }));
+  leaving_.add(vm.TearDown(why).then([this, id = vm.facts().id] {
+    vms_.erase(id);
+    TellThoseWhoDrain();
+  }));
+}
+
+void Fleet::TellThoseWhoDrain() {
+  if (std::ranges::all_of(
+          vms_, [](const auto& entry) { return entry.second->state() == Vm::State::ENDED; })) {
+    for (auto& fulfiller : std::exchange(draining_, {})) fulfiller->fulfill();
+  }
+}
+
+kj::Promise<void> Fleet::Drain() {
+  closed_ = true;
+  auto ended = kj::newPromiseAndFulfiller<void>();
+  draining_.push_back(kj::mv(ended.fulfiller));
+  TellThoseWhoDrain();
+  return kj::mv(ended.promise);
 }
 
 kj::Promise<void> Fleet::Close() {

@@ -6,14 +6,21 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "api/host/host_budget.h"
+#include "api/host/host_counters.h"
 #include "api/host/peer.h"
+#include "api/host/quota.h"
 #include "api/host/vm.h"
+#include "api/host_config.capnp.h"
 #include "api/mayfly.capnp.h"
+#include "api/server/event_feed.h"
 #include "base/owned_fd.h"
 #include "jailer/cgroup/cgroup_limits.h"
 #include "jailer/cgroup/cgroup_tree.h"
@@ -30,8 +37,9 @@ struct FleetResources {
   OwnedFd kvm;
   vmm::CpuProfile cpu_profile;
 
-  // Removes the cgroups of dead owners, too. Errors: one sentence with its remedy.
-  [[nodiscard]] static absl::StatusOr<FleetResources> Open();
+  // Removes the cgroups of dead owners, too. `cgroup_parent`: as in the configuration. Errors: one
+  // sentence with its remedy.
+  [[nodiscard]] static absl::StatusOr<FleetResources> Open(const std::string& cgroup_parent);
 };
 
 // All VMs of a host service.
@@ -40,12 +48,18 @@ struct FleetResources {
 class Fleet final : private kj::TaskSet::ErrorHandler {
  public:
   // `io` must outlive it.
-  Fleet(kj::AsyncIoContext& io, FleetResources resources);
+  Fleet(kj::AsyncIoContext& io, FleetResources resources, rpc::HostConfig::Reader config,
+        const HostBudget& budget);
   KJ_DISALLOW_COPY(Fleet);
 
-  // Starts the process of a new VM; `facts` is completed. Errors: AlreadyExists for a name that
-  // another VM of the owner's has, Unavailable once Close() was called, others of the host's.
-  [[nodiscard]] absl::StatusOr<VmHold> Start(VmFacts facts, const jailer::CgroupLimits& limits);
+  // Starts the process of a new VM of `peer`'s; `facts` is completed. Errors: AlreadyExists for a
+  // name that another VM of the owner's has, ResourceExhausted for more than `connection`, the user
+  // or the host may have, Unavailable once no more are launched, others of the host's.
+  [[nodiscard]] absl::StatusOr<VmHold> Start(const Peer& peer, VmFacts facts,
+                                             rpc::MachineSpec::Reader spec,
+                                             std::shared_ptr<Quota> connection);
+  // The VM is on its way: see Vm::Begin().
+  void Begin(Vm& vm, rpc::Machine::Client machine, Vm::State state);
   // For Vmm.create.
   [[nodiscard]] rpc::File::Client kvm() { return kvm_; }
   [[nodiscard]] rpc::CpuProfile::Reader cpu_profile() {
@@ -58,15 +72,25 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   // Those that are somebody's, in the order of their launches.
   void ForEach(const std::function<void(const Vm&)>& visit) const;
 
+  [[nodiscard]] EventFeed& events() { return events_; }
+  [[nodiscard]] HostCounters& counters() { return counters_; }
+  [[nodiscard]] const HostCounters& counters() const { return counters_; }
+  [[nodiscard]] const Quota& total() const { return *total_; }
+
+  // No VM starts any more. Fulfilled when the last has ended.
+  [[nodiscard]] kj::Promise<void> Drain();
   // No VM starts any more, and all that there are end. Fulfilled when nothing is left of them.
   // Once.
   [[nodiscard]] kj::Promise<void> Close();
 
  private:
   [[nodiscard]] absl::Status CheckNewName(const VmFacts& facts) const;
+  [[nodiscard]] std::shared_ptr<Quota> QuotaOf(const Peer& peer);
   [[nodiscard]] absl::StatusOr<std::optional<jailer::Cgroup>> MakeCgroup(
       const jailer::CgroupLimits& limits);
+  [[nodiscard]] kj::Promise<void> WatchEnd(Vm& vm);
   void Retire(Vm& vm, const std::string& why);
+  void TellThoseWhoDrain();
   void taskFailed(kj::Exception&& exception) override;
 
   kj::AsyncIoContext& io_;
@@ -75,9 +99,17 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   jailer::CgroupTree cgroups_;
   rpc::File::Client kvm_;
   capnp::MallocMessageBuilder cpu_profile_;
+  const VmTotals each_user_;
+  const bool always_in_cgroups_;
+  HostCounters counters_;
+  EventFeed events_;
+  const std::shared_ptr<Quota> total_;
+  std::map<uid_t, std::weak_ptr<Quota>> users_;
   bool closed_ = false;
+  std::vector<kj::Own<kj::PromiseFulfiller<void>>> draining_;
   uint64_t last_id_ = 0;
   std::map<uint64_t, kj::Own<Vm>> vms_;
+  kj::TaskSet watching_;
   kj::TaskSet leaving_;  // VMs on their way out; the last member, so that it goes first
 };
 

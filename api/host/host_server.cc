@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "api/client/resource_limits_codec.h"
+#include "absl/strings/str_cat.h"
 #include "api/codec/rpc_status.h"
 #include "api/codec/text.h"
 #include "api/host/launch_check.h"
 #include "api/host/machine_info.h"
 #include "api/host/machine_proxy.h"
+#include "api/host/vm_listener.h"
+#include "base/clock.h"
 #include "base/status.h"
 
 namespace mayfly::api {
@@ -35,34 +37,53 @@ void FillRequest(Fleet& fleet, rpc::Host::LaunchParams::Reader params,
   if (params.hasListener()) request.setListener(params.getListener());
 }
 
-[[nodiscard]] absl::StatusOr<VmHold> StartProcess(Fleet& fleet, const Peer& peer,
-                                                  rpc::Host::LaunchParams::Reader params) {
-  MAYFLY_ASSIGN_OR_RETURN(VmFacts facts, DecodeFacts(params));
-  MAYFLY_ASSIGN_OR_RETURN(const jailer::CgroupLimits limits,
-                          DecodeResourceLimits(params.getSpec().getLimits()));
-  facts.owner = peer.uid;
-  return fleet.Start(std::move(facts), limits);
+using MaybeInput = kj::Maybe<rpc::ByteStream::Client>;
+
+[[nodiscard]] MaybeInput InputOf(rpc::Vmm::CreateResults::Reader created) {
+  if (!created.hasInput()) return nullptr;
+  return created.getInput();
 }
 
 }  // namespace
 
+absl::StatusOr<VmHold> HostServer::StartProcess(rpc::Host::LaunchParams::Reader params) {
+  const Nanoseconds requested = MonotonicNow();
+  MAYFLY_ASSIGN_OR_RETURN(VmFacts facts, DecodeFacts(params));
+  facts.requested = requested;
+  return fleet_.Start(peer_, std::move(facts), params.getSpec(), quota_);
+}
+
 kj::Promise<void> HostServer::launch(LaunchContext context) {
   const auto params = context.getParams();
-  absl::StatusOr<VmHold> started = StartProcess(fleet_, peer_, params);
-  if (!started.ok()) return ToException(started.status());
+  absl::StatusOr<VmHold> started = StartProcess(params);
+  if (!started.ok()) {
+    ++fleet_.counters().failures;
+    return ToException(started.status());
+  }
   VmHold vm = *std::move(started);
   auto request = vm->vmm().createRequest();
   FillRequest(fleet_, params, request);
   const auto state = params.getStart() ? Vm::State::RUNNING : Vm::State::CREATED;
   context.releaseParams();
   auto created = request.send();
-  vm->Begin(created.getMachine(), state);
-  auto machine = kj::heap<MachineProxy>(kj::mv(vm));
-  return created.then([context, machine = kj::mv(machine)](
-                          capnp::Response<rpc::Vmm::CreateResults>&& response) mutable {
-    context.getResults().setMachine(kj::mv(machine));
-    if (response.hasInput()) context.getResults().setInput(response.getInput());
-  });
+  fleet_.Begin(*vm, created.getMachine(), state);
+  return created
+      .then([](capnp::Response<rpc::Vmm::CreateResults>&& response) { return InputOf(response); },
+            [](kj::Exception&& exception) -> MaybeInput {
+              // A VMM that has died is no failed launch: the wait for the VM tells how.
+              if (exception.getType() == kj::Exception::Type::DISCONNECTED) return nullptr;
+              kj::throwFatalException(kj::mv(exception));
+            })
+      .then([this, context, vm = kj::mv(vm)](MaybeInput&& input) mutable {
+        ++fleet_.counters().launches;
+        fleet_.events().Add(EventOf(vm->facts(), rpc::EventKind::LAUNCHED, "launched"));
+        context.getResults().setMachine(kj::heap<MachineProxy>(kj::mv(vm)));
+        KJ_IF_MAYBE (stream, input) context.getResults().setInput(kj::mv(*stream));
+      })
+      .catch_([this](kj::Exception&& exception) {
+        ++fleet_.counters().failures;
+        kj::throwFatalException(kj::mv(exception));
+      });
 }
 
 kj::Promise<void> HostServer::get(GetContext context) {
@@ -83,6 +104,51 @@ kj::Promise<void> HostServer::list(ListContext context) {
   auto machines = context.getResults().initMachines(static_cast<capnp::uint>(found.size()));
   capnp::uint position = 0;
   for (const Vm* const vm : found) EncodeMachineInfo(*vm, machines[position++]);
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> HostServer::events(EventsContext context) {
+  const auto params = context.getParams();
+  if (!params.hasListener()) {
+    return ToException(absl::InvalidArgumentError("listener: none is given"));
+  }
+  if (listeners_ == kMostListeners) {
+    return ToException(absl::ResourceExhaustedError(absl::StrCat(
+        "listener: this connection has had ", kMostListeners, ", which is as many as it may")));
+  }
+  const absl::Status attached = fleet_.events().Attach(
+      params.getListener(), params.getSince(),
+      [peer = peer_](const Event& event) { return peer.MayUse(event.owner); });
+  if (!attached.ok()) return ToException(attached);
+  ++listeners_;
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> HostServer::capacity(CapacityContext context) {
+  EncodeCapacity(fleet_, connections_.count(), context.getResults().initCapacity());
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> HostServer::stats(StatsContext context) {
+  EncodeStats(fleet_, connections_.count(), context.getResults().initStats());
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> HostServer::drain(DrainContext context) {
+  if (!peer_.IsMaster()) {
+    return ToException(absl::PermissionDeniedError(
+        "drain: it is for root, and the user that the host service runs as"));
+  }
+  context.releaseParams();
+  context.allowCancellation();
+  return fleet_.Drain();
+}
+
+kj::Promise<void> HostServer::inspect(InspectContext context) {
+  const absl::StatusOr<VmHold> vm = fleet_.Find(peer_, FromText(context.getParams().getName()));
+  if (!vm.ok()) return ToException(vm.status());
+  EncodeMachineInfo(**vm, context.getResults().initInfo());
+  (*vm)->spec().CopyTo(context.getResults());
   return kj::READY_NOW;
 }
 

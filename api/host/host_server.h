@@ -1,7 +1,12 @@
 #pragma once
 
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "api/host/connection_limits.h"
 #include "api/host/fleet.h"
 #include "api/host/peer.h"
+#include "api/host/quota.h"
 #include "api/mayfly.capnp.h"
 
 namespace mayfly::api {
@@ -9,17 +14,34 @@ namespace mayfly::api {
 // What mayflyd offers to one client: the `Host` capability.
 class HostServer final : public rpc::Host::Server {
  public:
-  // `fleet` must outlive it.
-  HostServer(Fleet& fleet, Peer peer) : fleet_(fleet), peer_(peer) {}
+  // `connection`: what this one may have. The others must outlive it.
+  HostServer(Fleet& fleet, const ConnectionLimits& connections, Peer peer,
+             const VmTotals& connection)
+      : fleet_(fleet),
+        connections_(connections),
+        peer_(peer),
+        quota_(std::make_shared<Quota>("this connection", connection)) {}
 
  protected:
   kj::Promise<void> launch(LaunchContext context) override;
   kj::Promise<void> get(GetContext context) override;
   kj::Promise<void> list(ListContext context) override;
+  kj::Promise<void> events(EventsContext context) override;
+  kj::Promise<void> capacity(CapacityContext context) override;
+  kj::Promise<void> stats(StatsContext context) override;
+  kj::Promise<void> drain(DrainContext context) override;
+  kj::Promise<void> inspect(InspectContext context) override;
 
  private:
+  static constexpr unsigned kMostListeners = 16;
+
+  [[nodiscard]] absl::StatusOr<VmHold> StartProcess(rpc::Host::LaunchParams::Reader params);
+
   Fleet& fleet_;
+  const ConnectionLimits& connections_;
   const Peer peer_;
+  const std::shared_ptr<Quota> quota_;
+  unsigned listeners_ = 0;
 };
 
 }  // namespace mayfly::api

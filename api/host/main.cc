@@ -14,8 +14,10 @@
 #include "api/client/host_connection.h"
 #include "api/host/client_door.h"
 #include "api/host/fleet.h"
+#include "api/host/host_budget.h"
 #include "api/host/host_socket.h"
 #include "api/host/state_directory.h"
+#include "api/host_config.capnp.h"
 #include "api/version.h"
 #include "base/standard_fds.h"
 #include "base/status.h"
@@ -51,16 +53,18 @@ void Say(absl::string_view text) { Print(stderr, absl::StrCat("mayflyd: ", text,
   return kUsage;
 }
 
-[[nodiscard]] absl::Status Serve(const std::string& path) {
+[[nodiscard]] absl::Status Serve(const std::string& path, rpc::HostConfig::Reader config) {
   // One that comes while all this is made ready waits.
   kj::UnixEventPort::captureSignal(SIGTERM);
   kj::UnixEventPort::captureSignal(SIGINT);
   kj::AsyncIoContext io = kj::setupAsyncIo();
   MAYFLY_ASSIGN_OR_RETURN(const StateDirectory state, StateDirectory::Lock(path));
-  MAYFLY_ASSIGN_OR_RETURN(FleetResources resources, FleetResources::Open());
+  MAYFLY_ASSIGN_OR_RETURN(const HostBudget budget, HostBudget::Make(config));
+  for (const std::string& warning : budget.warnings) Say(warning);
+  MAYFLY_ASSIGN_OR_RETURN(FleetResources resources, FleetResources::Open(config.getCgroupParent()));
   MAYFLY_ASSIGN_OR_RETURN(HostSocket socket, HostSocket::Bind(path, kOurselvesOnly));
-  Fleet fleet(io, std::move(resources));
-  ClientDoor door(io, socket.fd(), fleet);
+  Fleet fleet(io, std::move(resources), config, budget);
+  ClientDoor door(io, socket.fd(), fleet, config);
   Say(absl::StrCat("listening on ", path));
   const siginfo_t signal = io.unixEventPort.onSignal(SIGTERM)
                                .exclusiveJoin(io.unixEventPort.onSignal(SIGINT))
@@ -86,7 +90,7 @@ void Say(absl::string_view text) { Print(stderr, absl::StrCat("mayflyd: ", text,
     path = arguments[at];
   }
   if (path.empty()) return Usage("$XDG_RUNTIME_DIR is not set: give --socket PATH");
-  const absl::Status status = Serve(path);
+  const absl::Status status = Serve(path, rpc::HostConfig::Reader());
   if (status.ok()) return kSuccess;
   Say(status.message());
   return kFailure;

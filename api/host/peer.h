@@ -15,9 +15,10 @@ struct Peer {
   // Errors: errno's.
   [[nodiscard]] static absl::StatusOr<Peer> Of(int socket);
 
-  // Whether it may see and use what `owner` has launched: its own, or all for root and for the user
-  // that this process is.
-  [[nodiscard]] bool MayUse(uid_t owner) const;
+  // Whether it is root, or the user that this process is: one for whom there are no others' VMs.
+  [[nodiscard]] bool IsMaster() const;
+  // Whether it may see and use what `owner` has launched.
+  [[nodiscard]] bool MayUse(uid_t owner) const { return uid == owner || IsMaster(); }
 };
 
 }  // namespace mayfly::api

@@ -20,9 +20,10 @@ constexpr int kMostAttempts = 1000;
 
 }  // namespace
 
-Vm::Vm(kj::AsyncIoContext& io, VmFacts facts, VmmProcess process, std::function<void(Vm&)> released)
+Vm::Vm(kj::AsyncIoContext& io, VmOrigin origin, VmmProcess process,
+       std::function<void(Vm&)> released)
     : timer_(io.provider->getTimer()),
-      facts_(std::move(facts)),
+      origin_(std::move(origin)),
       process_(std::move(process)),
       released_(std::move(released)),
       process_observer_(io.unixEventPort, process_.process().pidfd(),
@@ -52,7 +53,6 @@ kj::Promise<absl::StatusOr<vmm::ExitStatus>> Vm::AwaitEnd() {
         if (exception.getType() != kj::Exception::Type::DISCONNECTED) {
           return Result(FromException(exception));
         }
-        lost_ = true;
         return Judge();
       });
   return told.then([this](Result result) {

@@ -14,6 +14,8 @@
 #include "absl/status/statusor.h"
 #include "api/client/vmm_connection.h"
 #include "api/client/vmm_process.h"
+#include "api/host/quota.h"
+#include "api/host/spec_record.h"
 #include "api/mayfly.capnp.h"
 #include "base/clock.h"
 #include "jailer/cgroup/cgroup.h"
@@ -37,6 +39,16 @@ struct VmFacts {
   uint16_t cpus = 0;
   uint64_t memory_bytes = 0;
   Nanoseconds launched_at{0};  // CLOCK_REALTIME
+  // CLOCK_MONOTONIC, of what went before its VMM: see TimelineStep.
+  Nanoseconds requested{0};
+  Nanoseconds spawned{0};
+};
+
+// A VM's facts, what it was launched with, and what it takes of its users' quotas.
+struct VmOrigin {
+  VmFacts facts;
+  SpecRecord spec;
+  QuotaShare share;
 };
 
 // One VM of a host's: its process, the connection to it, and what is known of both. It lives from
@@ -48,10 +60,12 @@ class Vm final : public kj::Refcounted {
   using State = rpc::MachineState;
 
   // `io` must outlive it. `released` is called when its last hold is gone.
-  Vm(kj::AsyncIoContext& io, VmFacts facts, VmmProcess process, std::function<void(Vm&)> released);
+  Vm(kj::AsyncIoContext& io, VmOrigin origin, VmmProcess process,
+     std::function<void(Vm&)> released);
   KJ_DISALLOW_COPY(Vm);
 
-  [[nodiscard]] const VmFacts& facts() const { return facts_; }
+  [[nodiscard]] const VmFacts& facts() const { return origin_.facts; }
+  [[nodiscard]] const SpecRecord& spec() const { return origin_.spec; }
   // What its process offers, to make the VM with. Until TearDown().
   [[nodiscard]] rpc::Vmm::Client vmm() { return KJ_ASSERT_NONNULL(connection_)->vmm(); }
   // `machine` is what Vmm.create answers, or will answer. Once, before all that follows.
@@ -70,8 +84,6 @@ class Vm final : public kj::Refcounted {
   [[nodiscard]] pid_t pid() const { return reaped_ ? 0 : process_.process().pid(); }
   // Whether it is nobody's any more: it ends, whatever its guest does.
   [[nodiscard]] bool is_leaving() const { return leaving_; }
-  // Whether its process was lost before it was asked to end.
-  [[nodiscard]] bool was_lost() const { return lost_; }
 
   // Ends the VM and its process, however that one behaves; fulfilled when the process is reaped
   // and its cgroup gone. Who still waits for the VM's end is told `why`. Once; this must live until
@@ -89,7 +101,7 @@ class Vm final : public kj::Refcounted {
   [[nodiscard]] kj::Promise<void> RemoveCgroup(int attempts_left);
 
   kj::Timer& timer_;
-  const VmFacts facts_;
+  const VmOrigin origin_;
   VmmProcess process_;
   std::optional<jailer::Cgroup> cgroup_;  // on its way out
   const std::function<void(Vm&)> released_;
@@ -99,7 +111,6 @@ class Vm final : public kj::Refcounted {
   bool reaped_ = false;
   bool leaving_ = false;
   std::string why_leaving_;
-  bool lost_ = false;
   kj::UnixEventPort::FdObserver process_observer_;
   kj::ForkedPromise<void> process_ended_;
   kj::Maybe<kj::Own<VmmConnection>> connection_;

@@ -11,8 +11,13 @@ namespace mayfly::api {
 // One listener, and what is under way to it, which goes with it.
 class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
  public:
-  Subscription(const EventFeed& feed, rpc::EventListener::Client listener, uint64_t since)
-      : feed_(feed), listener_(kj::mv(listener)), told_(since), sending_(*this) {}
+  Subscription(const EventFeed& feed, rpc::EventListener::Client listener, uint64_t since,
+               Filter filter)
+      : feed_(feed),
+        listener_(kj::mv(listener)),
+        filter_(std::move(filter)),
+        told_(std::min(since, feed.count_)),
+        sending_(*this) {}
   KJ_DISALLOW_COPY(Subscription);
 
   // Sends what there is, as far as the listener keeps up.
@@ -35,8 +40,13 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
            {.time = MonotonicNow(),
             .kind = rpc::EventKind::LOST,
             .text = absl::StrCat(lost, " events were not told: they are kept no more")});
+      return;
+    }
+    const Event& next = feed_.kept_[told_ + 1 - oldest];
+    if (!filter_ || filter_(next)) {
+      Send(told_ + 1, next);
     } else {
-      Send(told_ + 1, feed_.kept_[told_ + 1 - oldest]);
+      ++told_;
     }
   }
 
@@ -61,30 +71,33 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
 
   const EventFeed& feed_;
   rpc::EventListener::Client listener_;
+  const Filter filter_;
   uint64_t told_;  // the number of the last that was sent
   unsigned under_way_ = 0;
   bool is_gone_ = false;
   kj::TaskSet sending_;  // the last member, so that it goes first
 };
 
-EventFeed::EventFeed() = default;
+EventFeed::EventFeed(size_t kept, size_t most_listeners)
+    : most_kept_(kept), most_listeners_(most_listeners) {}
 EventFeed::~EventFeed() = default;
 
 void EventFeed::Add(Event event) {
   DropThoseGone();
   kept_.push_back(std::move(event));
-  if (kept_.size() > kKept) kept_.pop_front();
+  if (kept_.size() > most_kept_) kept_.pop_front();
   ++count_;
   for (const auto& subscription : subscriptions_) subscription->Serve();
 }
 
-absl::Status EventFeed::Attach(rpc::EventListener::Client listener, uint64_t since) {
+absl::Status EventFeed::Attach(rpc::EventListener::Client listener, uint64_t since, Filter filter) {
   DropThoseGone();
-  if (subscriptions_.size() == kMostListeners) {
+  if (subscriptions_.size() >= most_listeners_) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("listener: ", kMostListeners, " listen already, which is as many as may"));
+        absl::StrCat("listener: ", most_listeners_, " listen already, which is as many as may"));
   }
-  subscriptions_.push_back(std::make_unique<Subscription>(*this, kj::mv(listener), since));
+  subscriptions_.push_back(
+      std::make_unique<Subscription>(*this, kj::mv(listener), since, std::move(filter)));
   subscriptions_.back()->Serve();
   return absl::OkStatus();
 }

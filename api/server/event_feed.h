@@ -2,9 +2,12 @@
 
 #include <kj/async.h>
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -22,6 +25,7 @@ struct Event {
   std::string text;
   uint64_t machine = 0;  // for a Host's
   std::string name = {};
+  uid_t owner = 0;  // of that VM, for filters
 };
 
 // Numbers events, keeps the last of them, and tells them to listeners. A listener that is slow is
@@ -33,7 +37,10 @@ class EventFeed final {
   static constexpr size_t kKept = 512;
   static constexpr size_t kMostListeners = 16;
 
-  EventFeed();
+  // Which events a listener is told of.
+  using Filter = std::function<bool(const Event&)>;
+
+  explicit EventFeed(size_t kept = kKept, size_t most_listeners = kMostListeners);
   KJ_DISALLOW_COPY(EventFeed);
   ~EventFeed();
 
@@ -43,8 +50,9 @@ class EventFeed final {
   // How many there were: the number of the last.
   [[nodiscard]] uint64_t count() const { return count_; }
   // Tells `listener` of the events with numbers above `since`, of those to come too, until it
-  // fails. Errors: ResourceExhausted.
-  [[nodiscard]] absl::Status Attach(rpc::EventListener::Client listener, uint64_t since = 0);
+  // fails; with a `filter`, of those alone that it takes. Errors: ResourceExhausted.
+  [[nodiscard]] absl::Status Attach(rpc::EventListener::Client listener, uint64_t since = 0,
+                                    Filter filter = nullptr);
 
  private:
   class Subscription;
@@ -53,6 +61,8 @@ class EventFeed final {
   [[nodiscard]] uint64_t oldest() const { return count_ - kept_.size() + 1; }
   void DropThoseGone();
 
+  const size_t most_kept_;
+  const size_t most_listeners_;
   std::deque<Event> kept_;
   uint64_t count_ = 0;
   std::list<std::unique_ptr<Subscription>> subscriptions_;

@@ -1,0 +1,149 @@
+// What mayflyd tells of its VMs and itself, and what it holds its clients to.
+
+#include <string>
+#include <vector>
+
+#include "tests/host/host_test.h"
+
+namespace mayfly::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::UnorderedElementsAre;
+
+struct Told {
+  uint64_t sequence;
+  rpc::EventKind kind;
+  std::string name;
+};
+
+class Listener final : public rpc::EventListener::Server {
+ public:
+  explicit Listener(std::vector<Told>& events) : events_(events) {}
+
+ protected:
+  kj::Promise<void> event(EventContext context) override {
+    const auto event = context.getParams().getEvent();
+    events_.push_back({event.getSequence(), event.getKind(), event.getName().cStr()});
+    return kj::READY_NOW;
+  }
+
+ private:
+  std::vector<Told>& events_;
+};
+
+class ReportTest : public HostTest {
+ protected:
+  void Listen(api::HostConnection& client, std::vector<Told>& events, uint64_t since = 0) {
+    auto request = client.host().eventsRequest();
+    request.setListener(kj::heap<Listener>(events));
+    request.setSince(since);
+    request.send().wait(io_.waitScope);
+  }
+  // A VM that ends by itself, and has.
+  void RunOne(api::HostConnection& client, const std::string& name) {
+    auto request = LaunchRequest(client, "exit_status");
+    request.getSpec().setCommandLine("3");
+    request.setName(name.c_str());
+    (void)request.send().getMachine().waitRequest().send().wait(io_.waitScope);
+  }
+};
+
+TEST_F(ReportTest, EventsAreNumberedKeptAndPushed) {
+  StartDaemon();
+  auto client = Connect();
+  RunOne(*client, "early");
+  std::vector<Told> all;
+  Listen(*client, all);
+  RunOne(*client, "late");
+  while (all.size() < 4) Pause();
+  std::vector<std::string> names;
+  for (size_t at = 0; at < all.size(); ++at) {
+    EXPECT_EQ(all[at].sequence, at + 1);
+    names.push_back(all[at].name);
+  }
+  EXPECT_THAT(names, ElementsAre("early", "early", "late", "late"));
+  // A guest may have ended before its launch is told.
+  EXPECT_THAT((std::vector{all[2].kind, all[3].kind}),
+              UnorderedElementsAre(rpc::EventKind::LAUNCHED, rpc::EventKind::EXITED));
+  std::vector<Told> recent;
+  Listen(*client, recent, 3);
+  while (recent.empty()) Pause();
+  EXPECT_EQ(recent.front().sequence, 4U);
+  StopDaemon();
+}
+
+TEST_F(ReportTest, StatsAndCapacityCountWhatHappened) {
+  StartDaemon();
+  auto client = Connect();
+  RunOne(*client, "one");
+  auto bad = LaunchRequest(*client, "halt");
+  bad.initSpec();
+  EXPECT_FALSE(ErrorOf(bad.send()).ok());
+  auto held = LaunchRequest(*client, "halt").send();
+  auto machine = held.getMachine();
+  held.ignoreResult().wait(io_.waitScope);
+  auto answer = client->host().statsRequest().send().wait(io_.waitScope);
+  const auto stats = answer.getStats();
+  EXPECT_EQ(stats.getLaunches(), 2U);
+  EXPECT_EQ(stats.getFailures(), 1U);
+  EXPECT_EQ(stats.getRunning(), 1U);
+  EXPECT_EQ(stats.getConnections(), 1U);
+  EXPECT_EQ(stats.getExits()[static_cast<unsigned>(rpc::ExitReason::STATUS)].getCount(), 1U);
+  const auto first_run =
+      stats.getLatencies()[static_cast<unsigned>(rpc::TimelineStep::FIRST_RUN) - 1];
+  EXPECT_EQ(first_run.getStep(), rpc::TimelineStep::FIRST_RUN);
+  EXPECT_EQ(first_run.getCount(), 1U);
+  EXPECT_GT(first_run.getSumMicroseconds(), 0U);
+  auto room = client->host().capacityRequest().send().wait(io_.waitScope);
+  const auto capacity = room.getCapacity();
+  EXPECT_GE(capacity.getMachines(), 1U);
+  EXPECT_GE(capacity.getMemoryBytes(), uint64_t{128} << 20);
+  EXPECT_GT(capacity.getMachinesMost(), 0U);
+  EXPECT_GT(capacity.getHostCpus(), 0U);
+  EXPECT_GT(capacity.getOpenFiles(), 0U);
+  EXPECT_LE(capacity.getOpenFiles(), capacity.getOpenFilesMost());
+  StopDaemon();
+}
+
+TEST_F(ReportTest, AVmCanBeLookedAtByItsName) {
+  StartDaemon();
+  auto client = Connect();
+  auto request = LaunchRequest(*client, "halt");
+  request.setName("web");
+  request.getSpec().setCommandLine("a word");
+  request.getSpec().getKernel().setName("halt");
+  request.getSpec().initNets(1)[0].setMtu(1400);
+  auto held = request.send();
+  auto machine = held.getMachine();
+  held.ignoreResult().wait(io_.waitScope);
+  auto inspect = client->host().inspectRequest();
+  inspect.setName("web");
+  auto answer = inspect.send().wait(io_.waitScope);
+  EXPECT_EQ(answer.getInfo().getName(), "web");
+  EXPECT_EQ(answer.getInfo().getState(), rpc::MachineState::RUNNING);
+  EXPECT_EQ(answer.getSpec().getCommandLine(), "a word");
+  EXPECT_EQ(answer.getSpec().getKernel().getName(), "halt");
+  EXPECT_FALSE(answer.getSpec().getKernel().hasFile());
+  EXPECT_FALSE(answer.getSpec().hasCpuProfile());
+  EXPECT_EQ(answer.getSpec().getNets()[0].getMtu(), 1400);
+  StopDaemon();
+}
+
+TEST_F(ReportTest, ADrainedHostLaunchesNothingAndSaysWhenTheLastHasEnded) {
+  StartDaemon();
+  auto client = Connect();
+  auto held = LaunchRequest(*client, "halt").send();
+  auto machine = held.getMachine();
+  held.ignoreResult().wait(io_.waitScope);
+  auto drained = client->host().drainRequest().send();
+  const absl::Status refused = ErrorOf(LaunchRequest(*client, "halt").send());
+  EXPECT_TRUE(absl::IsUnavailable(refused)) << refused;
+  EXPECT_FALSE(drained.poll(io_.waitScope));
+  machine.killRequest().send().wait(io_.waitScope);
+  drained.wait(io_.waitScope);
+  StopDaemon();
+}
+
+}  // namespace
+}  // namespace mayfly::testing
