@@ -320,7 +320,7 @@ enum Permission {
 
 interface Machine {
   # One VM. Whoever holds this may use it; when the last reference or the connection is gone, the VM ends, and the process
-  # that ran it with it. A VM that has ended keeps its status, timeline and console until then.
+  # that ran it with it, unless it is detached. A VM that has ended keeps its status, timeline and console until then.
 
   start @0 () -> ();
   # Lets the vCPUs run. Once.
@@ -363,6 +363,14 @@ interface Machine {
   narrow @10 (permissions :List(Permission)) -> (machine :Machine);
   # A Machine to give away: what `permissions` does not have fails with PERMISSION_DENIED there, as it does here when asked
   # for more than this one has itself. It does not keep the VM alive.
+
+  detach @11 (name :Text) -> ();
+  # From now on the VM outlives its clients, its starter too. When it has ended, its process stays, with its status and
+  # console, until attach(). FAILED_PRECONDITION where nobody could find it again. A VMM of its own does not look at `name`,
+  # and has to listen (Vmm.listen).
+
+  attach @12 () -> ();
+  # Undoes detach: the VM lives as long as somebody holds its Machine.
 }
 
 interface Vmm {
@@ -376,6 +384,14 @@ interface Vmm {
   #
   # With `start`, with an `output` and with a `listener`, it also does what Machine.start, Machine.console and
   # Machine.events do, in the same turn: the guest runs some 150 microseconds earlier than with calls of their own.
+
+  machine @1 () -> (machine :Machine, record :Data, files :List(File));
+  # The VM that this process has already, and what the last listen() left. FAILED_PRECONDITION where there is no VM.
+
+  listen @2 (socket :File, record :Data, files :List(File)) -> ();
+  # Offers this Vmm also to whoever connects to `socket`, a listening Unix stream socket, and keeps `record` (at most 64 KiB)
+  # and `files` (at most 4) for machine(): a host that is started again finds there what it has to know. A later call
+  # replaces what an earlier one gave.
 }
 
 struct MachineInfo {

@@ -1,5 +1,7 @@
 #include "api/client/vmm_connection.h"
 
+#include "api/codec/machine_spec.h"
+
 namespace mayfly::api {
 namespace {
 
@@ -11,6 +13,7 @@ constexpr auto kSocketFlags = kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
 
 VmmConnection::VmmConnection(kj::AsyncIoContext& io, OwnedFd socket)
     : stream_(io.lowLevelProvider->wrapUnixSocketFd(socket.release(), kSocketFlags)),
-      rpc_(*stream_, kMaxFdsFromVmm) {}
+      // A VMM is not trusted to fill our table.
+      rpc_(*stream_, kMaxFilesLeft) {}
 
 }  // namespace mayfly::api

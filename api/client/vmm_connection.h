@@ -23,10 +23,6 @@ class VmmConnection final {
   [[nodiscard]] rpc::Vmm::Client vmm() { return rpc_.bootstrap().castAs<rpc::Vmm>(); }
 
  private:
-  // The VMM has no descriptors to send to us, and is not trusted to fill our table; but with a
-  // limit of none Cap'n Proto would not send ours either.
-  static constexpr unsigned kMaxFdsFromVmm = 1;
-
   kj::Own<kj::AsyncCapabilityStream> stream_;
   capnp::TwoPartyClient rpc_;
 };

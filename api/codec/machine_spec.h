@@ -21,6 +21,9 @@ struct MachineSpec {
 // SCM_RIGHTS): /dev/kvm, kernel, initrd, an overlay's two files or a tap's queues for each device.
 inline constexpr unsigned kMaxFdsPerMessage = 253;
 
+// The most files that Vmm.listen takes, and thus the most that a VMM sends.
+inline constexpr unsigned kMaxFilesLeft = 4;
+
 void EncodeCpuProfile(const vmm::CpuProfile& profile, rpc::CpuProfile::Builder builder);
 
 // Single fields. Errors: InvalidArgument, naming them.

@@ -22,7 +22,8 @@ constexpr std::array kMethods = {
     Method{"timeline", Need::kStats},    Method{"updateDisk", Need::kControl},
     Method{"updateNet", Need::kControl}, Method{"resizeDisk", Need::kControl},
     Method{"stats", Need::kStats},       Method{"events", Need::kWait},
-    Method{"narrow", Need::kNothing},
+    Method{"narrow", Need::kNothing},    Method{"detach", Need::kControl},
+    Method{"attach", Need::kControl},
 };
 constexpr Method kNewerMethod = {"a newer method", Need::kControl};
 

@@ -105,6 +105,11 @@ absl::Status HostedMachine::AttachListener(rpc::EventListener::Client listener) 
   return events_.Attach(std::move(listener));
 }
 
+void HostedMachine::Tell(rpc::EventKind kind, std::string text) {
+  PassEventsOn();
+  events_.Add({.time = MonotonicNow(), .kind = kind, .text = std::move(text)});
+}
+
 vmm::MachineStats HostedMachine::stats() {
   PassEventsOn();
   return {.state = machine_->state(),

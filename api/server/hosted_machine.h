@@ -54,6 +54,8 @@ class HostedMachine final : public kj::Refcounted {
   [[nodiscard]] rpc::ByteStream::Client AttachConsole(rpc::ByteStream::Client output);
   // Tells `listener` of all events. Errors: those of EventFeed::Attach().
   [[nodiscard]] absl::Status AttachListener(rpc::EventListener::Client listener);
+  // Tells those who listen what was done to the VM.
+  void Tell(rpc::EventKind kind, std::string text);
   [[nodiscard]] vmm::MachineStats stats();
   [[nodiscard]] InputGate& input() { return input_; }
   [[nodiscard]] vmm::Machine& machine() { return *machine_; }

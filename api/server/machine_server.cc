@@ -38,6 +38,8 @@ kj::Promise<void> MachineServer::kill(KillContext) {
 }
 
 kj::Promise<void> MachineServer::wait(WaitContext context) {
+  // A client that goes takes its question along, which would hold the VM.
+  context.allowCancellation();
   return machine_->WhenReported().then([this, context]() mutable {
     EncodeExitStatus(machine_->exit_status(), context.getResults().initStatus());
   });
@@ -96,7 +98,14 @@ kj::Promise<void> MachineServer::narrow(NarrowContext context) {
       permissions_.Narrow(context.getParams().getPermissions());
   if (!permissions.ok()) return ToException(permissions.status());
   context.getResults().setMachine(
-      kj::heap<MachineServer>(kj::addRef(*machine_), *permissions, /*hold=*/nullptr));
+      kj::heap<MachineServer>(kj::addRef(*machine_), kj::addRef(*slot_), *permissions));
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> MachineServer::detach(DetachContext) { return Answer(slot_->Detach()); }
+
+kj::Promise<void> MachineServer::attach(AttachContext) {
+  slot_->Attach();
   return kj::READY_NOW;
 }
 

@@ -10,9 +10,15 @@ namespace mayfly::api {
 // The `Machine` capability, narrowed or not.
 class MachineServer final : public rpc::Machine::Server {
  public:
-  // `hold`, where there is one, goes when the last holder has let go of the capability.
-  MachineServer(kj::Own<HostedMachine> machine, Permissions permissions, kj::Maybe<VmHold> hold)
-      : machine_(kj::mv(machine)), permissions_(permissions), hold_(kj::mv(hold)) {}
+  // One that may do all, and keeps the VM of `slot`, which is `machine`, alive.
+  MachineServer(kj::Own<HostedMachine> machine, kj::Own<VmSlot> slot)
+      : machine_(kj::mv(machine)),
+        slot_(kj::mv(slot)),
+        permissions_(Permissions::All()),
+        hold_(VmHold(kj::addRef(*slot_))) {}
+  // One that does not keep it alive.
+  MachineServer(kj::Own<HostedMachine> machine, kj::Own<VmSlot> slot, Permissions permissions)
+      : machine_(kj::mv(machine)), slot_(kj::mv(slot)), permissions_(permissions) {}
   KJ_DISALLOW_COPY(MachineServer);
 
   DispatchCallResult dispatchCall(
@@ -31,9 +37,12 @@ class MachineServer final : public rpc::Machine::Server {
   kj::Promise<void> stats(StatsContext context) override;
   kj::Promise<void> events(EventsContext context) override;
   kj::Promise<void> narrow(NarrowContext context) override;
+  kj::Promise<void> detach(DetachContext context) override;
+  kj::Promise<void> attach(AttachContext context) override;
 
  private:
   kj::Own<HostedMachine> machine_;
+  kj::Own<VmSlot> slot_;
   const Permissions permissions_;
   const kj::Maybe<VmHold> hold_;
 };

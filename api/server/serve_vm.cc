@@ -1,28 +1,31 @@
 #include "api/server/serve_vm.h"
 
-#include <capnp/rpc-twoparty.h>
 #include <kj/async-io.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <utility>
 
-#include "api/codec/machine_spec.h"
+#include "api/server/connections.h"
 #include "api/server/vmm_server.h"
 
 namespace mayfly::api {
 
 void ServeVm(int socket, std::shared_ptr<Timeline> timeline, vmm::ThreadSetup thread_setup) {
   kj::AsyncIoContext io = kj::setupAsyncIo();
-  auto stream =
-      io.lowLevelProvider->wrapUnixSocketFd(socket, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP);
+  Connections connections(io);
   auto slot = kj::refcounted<VmSlot>();
-  capnp::TwoPartyVatNetwork network(*stream, kMaxFdsPerMessage, capnp::rpc::twoparty::Side::SERVER);
-  // Serves as long as it lives. NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores)
-  auto rpc =
-      capnp::makeRpcServer(network, kj::heap<VmmServer>(kj::addRef(*slot), std::move(timeline),
-                                                        io.unixEventPort, std::move(thread_setup)));
-  network.onDisconnect().exclusiveJoin(std::move(slot->released)).wait(io.waitScope);
+  rpc::Vmm::Client vmm =
+      kj::heap<VmmServer>(kj::addRef(*slot), std::move(timeline), io.unixEventPort, connections,
+                          std::move(thread_setup));
+  auto starter_gone =
+      connections.Serve(socket, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP, std::move(vmm));
+  // Where there is a VM, those who hold it decide.
+  auto in_vain = starter_gone.then([&slot]() -> kj::Promise<void> {
+    if (slot->machine == nullptr) return kj::READY_NOW;
+    return kj::NEVER_DONE;
+  });
+  in_vain.exclusiveJoin(std::move(slot->released)).wait(io.waitScope);
   KJ_IF_MAYBE (machine, slot->machine) {
     // Its disks come to rest, then it is left to the kernel.
     (*machine)->Kill("the VM's last client has gone");

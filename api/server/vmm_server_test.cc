@@ -6,14 +6,17 @@
 #include <fcntl.h>
 #include <kj/async-io.h>
 
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "api/client/machine_client.h"
+#include "api/client/vmm_connection.h"
 #include "api/codec/fd_file.h"
 #include "api/codec/rpc_status.h"
 #include "api/testing/guest_spec.h"
+#include "api/testing/listening_socket.h"
 #include "api/testing/screen.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -23,6 +26,7 @@ namespace {
 
 using testing::GuestSpec;
 using ::testing::HasSubstr;
+using testing::ListeningSocket;
 using testing::Screen;
 
 class VmmServerTest : public ::testing::Test {
@@ -36,7 +40,7 @@ class VmmServerTest : public ::testing::Test {
     client_end_ = std::move(pipe.ends[0]);
     server_end_ = std::move(pipe.ends[1]);
     server_.emplace(kj::heap<VmmServer>(kj::addRef(*slot_), std::make_shared<Timeline>(),
-                                        io_.unixEventPort, nullptr));
+                                        io_.unixEventPort, connections_, nullptr));
     served_ = server_->accept(*server_end_, kMaxFdsPerMessage).eagerlyEvaluate(nullptr);
     client_.emplace(*client_end_, kMaxFdsPerMessage);
   }
@@ -59,6 +63,7 @@ class VmmServerTest : public ::testing::Test {
   }
 
   kj::AsyncIoContext io_ = kj::setupAsyncIo();
+  Connections connections_{io_};
   kj::Own<VmSlot> slot_ = kj::refcounted<VmSlot>();
   kj::Own<kj::AsyncCapabilityStream> client_end_;
   kj::Own<kj::AsyncCapabilityStream> server_end_;
@@ -190,6 +195,62 @@ TEST_F(VmmServerTest, ANarrowedHandleKeepsNoVmAlive) {
   while (!released) {
     io_.provider->getTimer().afterDelay(1 * kj::MILLISECONDS).wait(io_.waitScope);
   }
+}
+
+TEST_F(VmmServerTest, ThereIsNoVmBeforeItWasMade) {
+  EXPECT_EQ(StatusOf(Vmm().machineRequest().send()).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(VmmServerTest, NoVmIsDetachedThatNobodyCouldFind) {
+  auto machine = Create(GuestSpec("halt"));
+  EXPECT_EQ(StatusOf(machine.detachRequest().send()).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(VmmServerTest, ListensOnListeningSocketsOnlyAndKeepsNoMoreThanItSays) {
+  const auto listen = [this](OwnedFd socket, size_t record, unsigned files) {
+    auto request = Vmm().listenRequest();
+    request.setSocket(kj::heap<FdFile>(std::move(socket)));
+    request.initRecord(static_cast<capnp::uint>(record));
+    auto list = request.initFiles(files);
+    for (unsigned file = 0; file < files; ++file) {
+      list.set(file, kj::heap<FdFile>(OwnedFd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
+    }
+    return StatusOf(request.send());
+  };
+  const ListeningSocket socket;
+  ASSERT_TRUE(socket.valid());
+  const auto no_socket = listen(OwnedFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)), 0, 0);
+  EXPECT_EQ(no_socket.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(no_socket.message()), HasSubstr("socket: "));
+  const auto no_listener = listen(socket.Connect(), 0, 0);
+  EXPECT_EQ(no_listener.code(), absl::StatusCode::kInvalidArgument);
+  const auto record = listen(socket.Duplicate(), VmmServer::kMostRecordBytes + 1, 0);
+  EXPECT_THAT(std::string(record.message()), HasSubstr("record: 65537 bytes"));
+  const auto files = listen(socket.Duplicate(), 0, kMaxFilesLeft + 1);
+  EXPECT_THAT(std::string(files.message()), HasSubstr("files: 5"));
+  EXPECT_EQ(listen(socket.Duplicate(), VmmServer::kMostRecordBytes, kMaxFilesLeft),
+            absl::OkStatus());
+}
+
+TEST_F(VmmServerTest, ClientsBeyondTheMostWaitUntilOneGoes) {
+  const ListeningSocket socket;
+  ASSERT_TRUE(socket.valid());
+  ASSERT_EQ(connections_.Listen(socket.Duplicate(), Vmm()), absl::OkStatus());
+  const auto call = [](VmmConnection& connection) {
+    return connection.vmm().machineRequest().send().ignoreResult().catch_([](kj::Exception&&) {});
+  };
+  std::list<VmmConnection> clients;
+  for (unsigned client = 0; client < Connections::kMost; ++client) {
+    call(clients.emplace_back(io_, socket.Connect())).wait(io_.waitScope);
+  }
+  VmmConnection late(io_, socket.Connect());
+  bool answered = false;
+  auto answer = call(late).then([&answered] { answered = true; }).eagerlyEvaluate(nullptr);
+  call(clients.back()).wait(io_.waitScope);
+  EXPECT_FALSE(answered);
+  clients.pop_front();
+  answer.wait(io_.waitScope);
+  EXPECT_TRUE(answered);
 }
 
 TEST_F(VmmServerTest, TheLastReleaseIsNoticed) {

@@ -1,7 +1,9 @@
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/kvm.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -20,6 +22,13 @@ namespace {
 constexpr Rule kRules[] = {
     {SYS_epoll_wait, {}, "waits for the client, the VM's threads and the timeout"},
     {SYS_epoll_ctl, {ARG(1, operation, EPOLL_CTL_ADD)}, "waits for room in the console's input"},
+
+    {SYS_epoll_ctl, {ARG(1, operation, EPOLL_CTL_DEL)}, "a client has gone, others are left"},
+    {SYS_accept4, {ARG(3, flags, SOCK_CLOEXEC | SOCK_NONBLOCK)}, "a client comes later: after its host's restart"},
+    {SYS_getsockopt, {ARG(1, level, SOL_SOCKET), ARG(2, option, SO_ACCEPTCONN)}, "whether a socket for these listens"},
+    {SYS_fcntl, {ARG(1, command, F_DUPFD_CLOEXEC)}, "keeps that socket, and what is left for these"},
+    {SYS_sendmsg, {ARG(2, flags, 0)}, "gives them the files that were left for them"},
+    {SYS_prctl, {ARG(0, option, PR_SET_PDEATHSIG), ARG64(1, signal, 0)}, "a detached VM outlives its starter"},
 
     {SYS_recvmsg, {ARG(2, flags, MSG_CMSG_CLOEXEC)}, "receives from the client"},
     {SYS_read, {}, "receives from the client, takes the count of an eventfd"},

@@ -3,8 +3,8 @@
 //
 //   api_client DISK...  the guest `echo` with these disks
 //
-// In the end it says no more, as a client does that has read what it wants to; the VM ends with
-// that.
+// In the end it leaves the VM alone, says no more, as a client does that has read what it wants to,
+// and comes back; when it goes for good the VM ends.
 
 #include <fcntl.h>
 #include <kj/async-io.h>
@@ -19,7 +19,9 @@
 #include "api/client/machine_client.h"
 #include "api/client/vmm_connection.h"
 #include "api/client/vmm_process.h"
+#include "api/codec/fd_file.h"
 #include "api/testing/guest_spec.h"
+#include "api/testing/listening_socket.h"
 #include "api/testing/screen.h"
 
 namespace mayfly::api {
@@ -49,6 +51,25 @@ void Change(MachineClient& machine, kj::WaitScope& scope, uint32_t disks) {
   }
 }
 
+// Detaches the VM, with a file for who comes back.
+void LeaveAlone(VmmConnection& connection, MachineClient& machine, kj::WaitScope& scope,
+                const testing::ListeningSocket& listening) {
+  auto listen = connection.vmm().listenRequest();
+  listen.setSocket(kj::heap<FdFile>(listening.Duplicate()));
+  listen.initFiles(1).set(0, kj::heap<FdFile>(OwnedFd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
+  listen.send().ignoreResult().wait(scope);
+  machine.capability().detachRequest().send().ignoreResult().wait(scope);
+}
+
+// Comes back, twice, and goes: the VM ends with that.
+void ComeBack(kj::AsyncIoContext& io, const testing::ListeningSocket& listening) {
+  VmmConnection connection(io, listening.Connect());
+  auto found = connection.vmm().machineRequest().send().wait(io.waitScope);
+  KJ_REQUIRE(found.getFiles()[0].getFd().wait(io.waitScope) != nullptr);
+  { VmmConnection(io, listening.Connect()).vmm().machineRequest().send().wait(io.waitScope); }
+  found.getMachine().attachRequest().send().ignoreResult().wait(io.waitScope);
+}
+
 // Returns when the VMM's process has ended.
 void AwaitEnd(const VmmProcess& process) {
   pollfd ended = {.fd = process.process().pidfd(), .events = POLLIN, .revents = 0};
@@ -69,7 +90,10 @@ void Run(std::span<char* const> disks) {
     io.provider->getTimer().afterDelay(1 * kj::MILLISECONDS).wait(io.waitScope);
   }
   Change(machine, io.waitScope, static_cast<uint32_t>(disks.size()));
+  const testing::ListeningSocket listening;
+  LeaveAlone(connection, machine, io.waitScope, listening);
   KJ_REQUIRE(::shutdown(ours.get(), SHUT_WR) == 0);
+  ComeBack(io, listening);
   AwaitEnd(process);
 }
 
