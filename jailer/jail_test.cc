@@ -140,6 +140,7 @@ TEST_P(JailTest, LeavesItsStarterReadableWhenManyAreMadeAtOnce) {
   constexpr int kEach = 15;
   ASSERT_EQ(::prctl(PR_GET_DUMPABLE), 1);
   std::vector<std::thread> starters;
+  starters.reserve(kThreads);
   for (int thread = 0; thread < kThreads; ++thread) {
     starters.emplace_back([this] {
       for (int i = 0; i < kEach; ++i) Prisoner prisoner(*jail_, kProbe);

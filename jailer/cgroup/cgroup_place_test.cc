@@ -22,7 +22,7 @@ class CgroupPlaceTest : public ::testing::Test {
     hierarchy_.mount_point = top_;
     Make("", "cpu io memory pids", "cpu memory");
   }
-  ~CgroupPlaceTest() override { std::filesystem::remove_all(top_); }
+  void TearDown() override { std::filesystem::remove_all(top_); }
 
   // A cgroup that may give `controllers` to those in it, and does with `enabled`.
   void Make(const std::string& path, const std::string& controllers, const std::string& enabled,
