@@ -22,6 +22,7 @@
 #include "jailer/brk_heap.h"
 #include "jailer/seccomp.h"
 #include "jailer/violation.h"
+#include "virtio/core/device_event.h"
 #include "virtio/core/mmio_transport.h"
 
 namespace mayfly::hostile {
@@ -156,7 +157,7 @@ void HostileTest::Launch(const HostileCase& attack, std::string command_line) {
   config.command_line = std::move(command_line);
   config.cpu_profile = Profile();
   config.thread_setup = Confine;
-  config.on_event = [this](std::string event) {
+  config.on_event = [this](virtio::DeviceEvent /*kind*/, std::string event) {
     const std::scoped_lock lock(mutex_);
     events_.push_back(std::move(event));
   };
