@@ -367,7 +367,7 @@ interface Machine {
   detach @11 (name :Text) -> ();
   # From now on the VM outlives its clients, its starter too. When it has ended, its process stays, with its status and
   # console, until attach(). FAILED_PRECONDITION where nobody could find it again. A VMM of its own does not look at `name`,
-  # and has to listen (Vmm.listen).
+  # and has to listen (Vmm.listen). On a Host it is found by `name` (Host.get), which may be empty where the VM has one.
 
   attach @12 () -> ();
   # Undoes detach: the VM lives as long as somebody holds its Machine.
@@ -464,10 +464,11 @@ interface Host {
   # What mayflyd offers first on its socket: VMs on this machine, each in a jailed process of its own. A caller sees the
   # VMs of its own user; root, and the user that the service runs as, see all. See docs/api.md.
 
-  launch @0 (spec :MachineSpec, name :Text, start :Bool, output :ByteStream, listener :EventListener)
+  launch @0 (spec :MachineSpec, name :Text, start :Bool, output :ByteStream, listener :EventListener, detached :Bool)
       -> (machine :Machine, input :ByteStream);
   # Makes a VM, as Vmm.create does, which is also where `start`, `output` and `listener` are explained; the `cpuProfile` is
-  # the Host's. The VM ends when the last reference to `machine` is gone, or the connection.
+  # the Host's. The VM ends when the last reference to `machine` is gone, or the connection; with `detached`, which does
+  # what Machine.detach does, it does not.
   #
   # `name`: up to 64 letters, digits, "-", "_" and ".", the first a letter or digit; no other VM of the caller's has it at
   # the time. Empty: none.

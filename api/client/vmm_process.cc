@@ -111,6 +111,13 @@ absl::StatusOr<VmmProcess> VmmProcess::Spawn(std::optional<jailer::Cgroup> cgrou
   return Spawn(program.get(), jailer::Jail::ForOne(), std::move(cgroup));
 }
 
+VmmProcess VmmProcess::Adopt(pid_t pid, OwnedFd pidfd, OwnedFd socket) {
+  VmmProcess process(jailer::ChildProcess(pid, std::move(pidfd), jailer::Keyring::kOwn),
+                     std::nullopt, std::move(socket), OwnedFd());
+  process.is_adopted_ = true;
+  return process;
+}
+
 bool VmmProcess::RanOutOfMemory(const absl::StatusOr<jailer::ProcessEnd>& end) const {
   return end.ok() && end->signal == SIGKILL && cgroup_ && cgroup_->OomKilled();
 }
@@ -124,6 +131,14 @@ std::vector<std::string> VmmProcess::JailLacks() const {
 }
 
 vmm::ExitStatus VmmProcess::JudgeDeath() const {
+  if (is_adopted_) {
+    process_.Kill();
+    return {
+        .reason = vmm::ExitReason::kInternalError,
+        .detail = absl::StrCat("the VMM went away: ", kProgramName, " (process ", process_.pid(),
+                               "), which was started by a process that is "
+                               "gone, and so says nobody how it ended")};
+  }
   const absl::StatusOr<jailer::ProcessEnd> end = AwaitEnd(process_);
   const std::string words = ReadLastWords(last_words_.get());
   if (end.ok() && end->IsViolation()) {

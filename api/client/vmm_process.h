@@ -33,6 +33,9 @@ class [[nodiscard]] VmmProcess final {
   [[nodiscard]] static absl::StatusOr<VmmProcess> Spawn(
       std::optional<jailer::Cgroup> cgroup = std::nullopt);
 
+  // One that another process of ours had started, which is no more; `socket` is connected to it.
+  [[nodiscard]] static VmmProcess Adopt(pid_t pid, OwnedFd pidfd, OwnedFd socket);
+
   // Our end of the socket pair, non-blocking. Once.
   [[nodiscard]] OwnedFd TakeSocket() { return std::move(socket_); }
   [[nodiscard]] const jailer::ChildProcess& process() const { return process_; }
@@ -58,6 +61,7 @@ class [[nodiscard]] VmmProcess final {
   [[nodiscard]] bool RanOutOfMemory(const absl::StatusOr<jailer::ProcessEnd>& end) const;
 
   jailer::ChildProcess process_;
+  bool is_adopted_ = false;  // no child of ours: the kernel does not tell us how it ends
   std::optional<jailer::Cgroup> cgroup_;
   OwnedFd socket_;
   OwnedFd last_words_;  // what it writes to its standard error

@@ -40,7 +40,7 @@ absl::StatusOr<FleetResources> FleetResources::Open(const std::string& cgroup_pa
 }
 
 Fleet::Fleet(kj::AsyncIoContext& io, FleetResources resources, rpc::HostConfig::Reader config,
-             const HostBudget& budget)
+             const HostBudget& budget, std::string state)
     : io_(io),
       program_(std::move(resources.program)),
       jail_(std::move(resources.jail)),
@@ -48,6 +48,7 @@ Fleet::Fleet(kj::AsyncIoContext& io, FleetResources resources, rpc::HostConfig::
       kvm_(kj::heap<FdFile>(std::move(resources.kvm))),
       each_user_(DecodeShare(config.getEachUser())),
       always_in_cgroups_(config.getCgroupParent().size() != 0),
+      store_(std::move(state)),
       events_(config.getEventsKept(), kMostListeners),
       total_(std::make_shared<Quota>("this host", budget.total)),
       watching_(*this),
@@ -55,14 +56,12 @@ Fleet::Fleet(kj::AsyncIoContext& io, FleetResources resources, rpc::HostConfig::
   EncodeCpuProfile(resources.cpu_profile, cpu_profile_.initRoot<rpc::CpuProfile>());
 }
 
-absl::Status Fleet::CheckNewName(const VmFacts& facts) const {
-  if (facts.name.empty()) return absl::OkStatus();
+absl::Status Fleet::CheckNewName(const std::string& name, uid_t owner) const {
+  if (name.empty()) return absl::OkStatus();
   for (const auto& [id, vm] : vms_) {
-    if (vm->is_leaving() || vm->facts().owner != facts.owner) continue;
-    if (vm->facts().name == facts.name) {
-      return absl::AlreadyExistsError(
-          absl::StrCat("name: there is a VM \"", facts.name, "\" already; choose another name"));
-    }
+    if (vm->is_leaving() || vm->facts().owner != owner || vm->facts().name != name) continue;
+    return absl::AlreadyExistsError(
+        absl::StrCat("name: there is a VM \"", name, "\" already; choose another name"));
   }
   return absl::OkStatus();
 }
@@ -76,45 +75,52 @@ absl::StatusOr<std::optional<jailer::Cgroup>> Fleet::MakeCgroup(
 }
 
 // Forgotten when the last VM of the user's is.
-std::shared_ptr<Quota> Fleet::QuotaOf(const Peer& peer) {
-  std::weak_ptr<Quota>& known = users_[peer.uid];
+std::shared_ptr<Quota> Fleet::QuotaOf(uid_t user) {
+  std::weak_ptr<Quota>& known = users_[user];
   std::shared_ptr<Quota> quota = known.lock();
   if (quota == nullptr) {
-    std::erase_if(
-        users_, [&](const auto& user) { return user.first != peer.uid && user.second.expired(); });
-    quota = std::make_shared<Quota>("this user", peer.IsMaster() ? VmTotals{} : each_user_);
-    users_[peer.uid] = quota;
+    std::erase_if(users_,
+                  [&](const auto& other) { return other.first != user && other.second.expired(); });
+    quota = std::make_shared<Quota>("this user", Peer::IsMaster(user) ? VmTotals{} : each_user_);
+    users_[user] = quota;
   }
   return quota;
 }
 
-absl::StatusOr<VmHold> Fleet::Start(const Peer& peer, VmFacts facts, rpc::MachineSpec::Reader spec,
-                                    std::shared_ptr<Quota> connection) {
+absl::StatusOr<VmRef> Fleet::Start(const Peer& peer, VmFacts facts, rpc::MachineSpec::Reader spec,
+                                   std::shared_ptr<Quota> connection) {
   if (closed_) {
     return absl::UnavailableError("the host service launches no VMs any more: it is about to end");
   }
   facts.owner = peer.uid;
-  MAYFLY_RETURN_IF_ERROR(CheckNewName(facts));
+  MAYFLY_RETURN_IF_ERROR(CheckNewName(facts.name, facts.owner));
   MAYFLY_ASSIGN_OR_RETURN(const jailer::CgroupLimits limits,
                           DecodeResourceLimits(spec.getLimits()));
   MAYFLY_ASSIGN_OR_RETURN(
       QuotaShare share,
-      QuotaShare::Take({std::move(connection), QuotaOf(peer), total_},
+      QuotaShare::Take({std::move(connection), QuotaOf(peer.uid), total_},
                        {.machines = 1, .memory_bytes = facts.memory_bytes, .cpus = facts.cpus}));
   MAYFLY_ASSIGN_OR_RETURN(std::optional<jailer::Cgroup> cgroup, MakeCgroup(limits));
   facts.spawned = MonotonicNow();
   MAYFLY_ASSIGN_OR_RETURN(VmmProcess process,
                           VmmProcess::Spawn(program_.get(), jail_, std::move(cgroup)));
-  const uint64_t id = ++last_id_;
-  facts.id = id;
+  facts.id = last_id_ + 1;
   facts.launched_at = Now();
-  VmOrigin origin{.facts = std::move(facts), .spec = SpecRecord(spec), .share = std::move(share)};
-  auto vm = kj::refcounted<Vm>(io_, std::move(origin), std::move(process), [this](Vm& released) {
-    Retire(released, "the VM's last client has gone");
-  });
-  VmHold hold(*vm);
-  vms_.emplace(id, kj::mv(vm));
-  return hold;
+  return VmRef(
+      Enter({.facts = std::move(facts), .spec = SpecRecord(spec), .share = std::move(share)},
+            std::move(process)));
+}
+
+Vm& Fleet::Enter(VmOrigin origin, VmmProcess process) {
+  const uint64_t id = origin.facts.id;
+  last_id_ = std::max(last_id_, id);
+  auto vm = kj::refcounted<Vm>(io_, std::move(origin), std::move(process),
+                               [this](Vm& released) { Released(released); });
+  return *(vms_.insert_or_assign(id, kj::mv(vm)).first->second);
+}
+
+void Fleet::Released(Vm& vm) {
+  if (!vm.is_detached()) Retire(vm, "the VM's last client has gone");
 }
 
 void Fleet::Begin(Vm& vm, rpc::Machine::Client machine, Vm::State state) {
@@ -145,7 +151,7 @@ kj::Promise<void> Fleet::WatchEnd(Vm& vm) {
       });
 }
 
-absl::StatusOr<VmHold> Fleet::Find(const Peer& peer, const std::string& name) {
+absl::StatusOr<VmRef> Fleet::Find(const Peer& peer, const std::string& name) {
   Vm* others = nullptr;
   bool several = false;
   for (auto& [id, entry] : vms_) {
@@ -153,7 +159,7 @@ absl::StatusOr<VmHold> Fleet::Find(const Peer& peer, const std::string& name) {
     if (name.empty() || vm.is_leaving() || vm.facts().name != name ||
         !peer.MayUse(vm.facts().owner))
       continue;
-    if (vm.facts().owner == peer.uid) return VmHold(vm);
+    if (vm.facts().owner == peer.uid) return VmRef(vm);
     several = several || others != nullptr;
     others = &vm;
   }
@@ -164,7 +170,7 @@ absl::StatusOr<VmHold> Fleet::Find(const Peer& peer, const std::string& name) {
     return absl::FailedPreconditionError(
         absl::StrCat("name: several users have a VM \"", name, "\", and you have none"));
   }
-  return VmHold(*others);
+  return VmRef(*others);
 }
 
 void Fleet::ForEach(const std::function<void(const Vm&)>& visit) const {
@@ -175,6 +181,7 @@ void Fleet::ForEach(const std::function<void(const Vm&)>& visit) const {
 
 void Fleet::Retire(Vm& vm, const std::string& why) {
   if (vm.is_leaving()) return;
+  Forget(vm);
   leaving_.add(vm.TearDown(why).then([this, id = vm.facts().id] {
     vms_.erase(id);
     TellThoseWhoDrain();
@@ -198,7 +205,9 @@ kj::Promise<void> Fleet::Drain() {
 
 kj::Promise<void> Fleet::Close() {
   closed_ = true;
-  for (auto& [id, vm] : vms_) Retire(*vm, "the VM was ended with its host service");
+  for (auto& [id, vm] : vms_) {
+    if (!vm->is_detached()) Retire(*vm, "the VM was ended with its host service");
+  }
   return leaving_.onEmpty();
 }
 

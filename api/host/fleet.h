@@ -18,6 +18,7 @@
 #include "api/host/peer.h"
 #include "api/host/quota.h"
 #include "api/host/vm.h"
+#include "api/host/vm_store.h"
 #include "api/host_config.capnp.h"
 #include "api/mayfly.capnp.h"
 #include "api/server/event_feed.h"
@@ -47,19 +48,29 @@ struct FleetResources {
 // Threading: the thread of `io`.
 class Fleet final : private kj::TaskSet::ErrorHandler {
  public:
-  // `io` must outlive it.
+  // `io` must outlive it; `state` is the directory for what has to be found again.
   Fleet(kj::AsyncIoContext& io, FleetResources resources, rpc::HostConfig::Reader config,
-        const HostBudget& budget);
+        const HostBudget& budget, std::string state);
   KJ_DISALLOW_COPY(Fleet);
 
   // Starts the process of a new VM of `peer`'s; `facts` is completed. Errors: AlreadyExists for a
   // name that another VM of the owner's has, ResourceExhausted for more than `connection`, the user
   // or the host may have, Unavailable once no more are launched, others of the host's.
-  [[nodiscard]] absl::StatusOr<VmHold> Start(const Peer& peer, VmFacts facts,
-                                             rpc::MachineSpec::Reader spec,
-                                             std::shared_ptr<Quota> connection);
+  [[nodiscard]] absl::StatusOr<VmRef> Start(const Peer& peer, VmFacts facts,
+                                            rpc::MachineSpec::Reader spec,
+                                            std::shared_ptr<Quota> connection);
   // The VM is on its way: see Vm::Begin().
   void Begin(Vm& vm, rpc::Machine::Client machine, Vm::State state);
+  // Lets the VM outlive those who hold it, and this process; it is found again by `name`, which may
+  // be empty where it has one. Fulfilled when it is so. Errors, as exceptions: InvalidArgument
+  // without a name, AlreadyExists for another VM's, those of the host. `vm` must be held until
+  // then.
+  [[nodiscard]] kj::Promise<void> Detach(Vm& vm, const std::string& name);
+  // Undoes it.
+  [[nodiscard]] kj::Promise<void> Attach(Vm& vm);
+  // Takes over the detached VMs of an earlier process. To be called once, before all else;
+  // sentences about those that cannot be had are added to `complaints`.
+  void AdoptAll(std::vector<std::string>& complaints);
   // For Vmm.create.
   [[nodiscard]] rpc::File::Client kvm() { return kvm_; }
   [[nodiscard]] rpc::CpuProfile::Reader cpu_profile() {
@@ -68,7 +79,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
 
   // A living VM that `peer` may use: its own of that name, otherwise another's. Errors: NotFound,
   // FailedPrecondition where several others' have it.
-  [[nodiscard]] absl::StatusOr<VmHold> Find(const Peer& peer, const std::string& name);
+  [[nodiscard]] absl::StatusOr<VmRef> Find(const Peer& peer, const std::string& name);
   // Those that are somebody's, in the order of their launches.
   void ForEach(const std::function<void(const Vm&)>& visit) const;
 
@@ -84,8 +95,14 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   [[nodiscard]] kj::Promise<void> Close();
 
  private:
-  [[nodiscard]] absl::Status CheckNewName(const VmFacts& facts) const;
-  [[nodiscard]] std::shared_ptr<Quota> QuotaOf(const Peer& peer);
+  [[nodiscard]] absl::Status CheckNewName(const std::string& name, uid_t owner) const;
+  [[nodiscard]] std::shared_ptr<Quota> QuotaOf(uid_t user);
+  // The VM with this process is there from now on.
+  [[nodiscard]] Vm& Enter(VmOrigin origin, VmmProcess process);
+  void Adopt(StoredVm stored);
+  void Released(Vm& vm);
+  // Its record goes.
+  void Forget(Vm& vm);
   [[nodiscard]] absl::StatusOr<std::optional<jailer::Cgroup>> MakeCgroup(
       const jailer::CgroupLimits& limits);
   [[nodiscard]] kj::Promise<void> WatchEnd(Vm& vm);
@@ -101,6 +118,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   capnp::MallocMessageBuilder cpu_profile_;
   const VmTotals each_user_;
   const bool always_in_cgroups_;
+  const VmStore store_;
   HostCounters counters_;
   EventFeed events_;
   const std::shared_ptr<Quota> total_;

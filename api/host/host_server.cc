@@ -46,7 +46,7 @@ using MaybeInput = kj::Maybe<rpc::ByteStream::Client>;
 
 }  // namespace
 
-absl::StatusOr<VmHold> HostServer::StartProcess(rpc::Host::LaunchParams::Reader params) {
+absl::StatusOr<VmRef> HostServer::StartProcess(rpc::Host::LaunchParams::Reader params) {
   const Nanoseconds requested = MonotonicNow();
   MAYFLY_ASSIGN_OR_RETURN(VmFacts facts, DecodeFacts(params));
   facts.requested = requested;
@@ -55,18 +55,21 @@ absl::StatusOr<VmHold> HostServer::StartProcess(rpc::Host::LaunchParams::Reader 
 
 kj::Promise<void> HostServer::launch(LaunchContext context) {
   const auto params = context.getParams();
-  absl::StatusOr<VmHold> started = StartProcess(params);
+  absl::StatusOr<VmRef> started = StartProcess(params);
   if (!started.ok()) {
     ++fleet_.counters().failures;
     return ToException(started.status());
   }
-  VmHold vm = *std::move(started);
+  VmRef vm = *std::move(started);
   auto request = vm->vmm().createRequest();
   FillRequest(fleet_, params, request);
   const auto state = params.getStart() ? Vm::State::RUNNING : Vm::State::CREATED;
+  const bool detached = params.getDetached();
   context.releaseParams();
   auto created = request.send();
   fleet_.Begin(*vm, created.getMachine(), state);
+  kj::Promise<void> settled = kj::READY_NOW;
+  if (detached) settled = fleet_.Detach(*vm, "");
   return created
       .then([](capnp::Response<rpc::Vmm::CreateResults>&& response) { return InputOf(response); },
             [](kj::Exception&& exception) -> MaybeInput {
@@ -74,10 +77,13 @@ kj::Promise<void> HostServer::launch(LaunchContext context) {
               if (exception.getType() == kj::Exception::Type::DISCONNECTED) return nullptr;
               kj::throwFatalException(kj::mv(exception));
             })
+      .then([settled = kj::mv(settled)](MaybeInput&& input) mutable {
+        return settled.then([input = kj::mv(input)]() mutable { return kj::mv(input); });
+      })
       .then([this, context, vm = kj::mv(vm)](MaybeInput&& input) mutable {
         ++fleet_.counters().launches;
         fleet_.events().Add(EventOf(vm->facts(), rpc::EventKind::LAUNCHED, "launched"));
-        context.getResults().setMachine(kj::heap<MachineProxy>(kj::mv(vm)));
+        context.getResults().setMachine(kj::heap<MachineProxy>(fleet_, kj::mv(vm)));
         KJ_IF_MAYBE (stream, input) context.getResults().setInput(kj::mv(*stream));
       })
       .catch_([this](kj::Exception&& exception) {
@@ -87,9 +93,9 @@ kj::Promise<void> HostServer::launch(LaunchContext context) {
 }
 
 kj::Promise<void> HostServer::get(GetContext context) {
-  absl::StatusOr<VmHold> vm = fleet_.Find(peer_, FromText(context.getParams().getName()));
+  absl::StatusOr<VmRef> vm = fleet_.Find(peer_, FromText(context.getParams().getName()));
   if (!vm.ok()) return ToException(vm.status());
-  context.getResults().setMachine(kj::heap<MachineProxy>(*std::move(vm)));
+  context.getResults().setMachine(kj::heap<MachineProxy>(fleet_, *std::move(vm)));
   return kj::READY_NOW;
 }
 
@@ -145,7 +151,7 @@ kj::Promise<void> HostServer::drain(DrainContext context) {
 }
 
 kj::Promise<void> HostServer::inspect(InspectContext context) {
-  const absl::StatusOr<VmHold> vm = fleet_.Find(peer_, FromText(context.getParams().getName()));
+  const absl::StatusOr<VmRef> vm = fleet_.Find(peer_, FromText(context.getParams().getName()));
   if (!vm.ok()) return ToException(vm.status());
   EncodeMachineInfo(**vm, context.getResults().initInfo());
   (*vm)->spec().CopyTo(context.getResults());

@@ -35,7 +35,7 @@ class HostServer final : public rpc::Host::Server {
  private:
   static constexpr unsigned kMostListeners = 16;
 
-  [[nodiscard]] absl::StatusOr<VmHold> StartProcess(rpc::Host::LaunchParams::Reader params);
+  [[nodiscard]] absl::StatusOr<VmRef> StartProcess(rpc::Host::LaunchParams::Reader params);
 
   Fleet& fleet_;
   const ConnectionLimits& connections_;

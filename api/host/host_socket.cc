@@ -1,7 +1,9 @@
 #include "api/host/host_socket.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +17,7 @@ namespace {
 
 // Until the mode is set.
 constexpr mode_t kNobodyElse = 0177;
+constexpr uid_t kSameUser = static_cast<uid_t>(-1);
 
 [[nodiscard]] OwnedFd MakeSocket() {
   return OwnedFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -41,7 +44,7 @@ constexpr mode_t kNobodyElse = 0177;
 
 }  // namespace
 
-absl::StatusOr<HostSocket> HostSocket::Bind(const std::string& path, mode_t mode) {
+absl::StatusOr<HostSocket> HostSocket::Bind(const std::string& path, const SocketAccess& access) {
   MAYFLY_ASSIGN_OR_RETURN(const UnixAddress address, UnixAddress::At(path));
   MAYFLY_RETURN_IF_ERROR(RemoveStale(path, address));
   OwnedFd fd = MakeSocket();
@@ -52,7 +55,10 @@ absl::StatusOr<HostSocket> HostSocket::Bind(const std::string& path, mode_t mode
   ::umask(before);
   if (bound != 0) return ErrnoStatus(absl::StrCat("making the socket ", path), error);
   HostSocket socket(path, std::move(fd));
-  if (::chmod(path.c_str(), mode) != 0) {
+  if (access.group && ::chown(path.c_str(), kSameUser, *access.group) != 0) {
+    return ErrnoStatus(absl::StrCat("giving the socket ", path, " to the group ", *access.group));
+  }
+  if (::chmod(path.c_str(), access.mode) != 0) {
     return ErrnoStatus(absl::StrCat("setting the permissions of the socket ", path));
   }
   if (::listen(socket.fd(), SOMAXCONN) != 0) {
@@ -61,9 +67,31 @@ absl::StatusOr<HostSocket> HostSocket::Bind(const std::string& path, mode_t mode
   return socket;
 }
 
+absl::StatusOr<HostSocket> HostSocket::Take(OwnedFd fd) {
+  sockaddr_un address{};
+  socklen_t size = sizeof(address);
+  int listens = 0;
+  socklen_t listens_size = sizeof(listens);
+  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      address.sun_family != AF_UNIX || address.sun_path[0] != '/' ||
+      ::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) != 0 ||
+      listens == 0) {
+    return absl::InvalidArgumentError(
+        "what this process was started with is no listening Unix socket in the file system; see "
+        "ListenStream= in mayflyd.socket");
+  }
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+    return ErrnoStatus("making a socket non-blocking");
+  }
+  HostSocket socket(address.sun_path, std::move(fd));
+  socket.is_taken_ = true;
+  return socket;
+}
+
 void HostSocket::Close() {
   if (!fd_.valid()) return;
-  ::unlink(path_.c_str());
+  if (!is_taken_) ::unlink(path_.c_str());
   fd_.Reset();
 }
 

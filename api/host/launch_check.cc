@@ -35,18 +35,6 @@ constexpr std::string_view kLettersAndDigits =
 
 [[nodiscard]] std::string_view View(capnp::Text::Reader text) { return {text.cStr(), text.size()}; }
 
-[[nodiscard]] absl::Status CheckName(std::string_view name) {
-  if (name.empty()) return absl::OkStatus();
-  if (name.size() > kLongestName) {
-    return BadField("name", absl::StrCat("it has ", name.size(), " characters; at most ",
-                                         kLongestName, " are taken"));
-  }
-  if (Consists(name, "-_.") && Consists(name.substr(0, 1), "")) return absl::OkStatus();
-  return BadField("name",
-                  "it may have letters, digits, \"-\", \"_\" and \".\", and begins with a letter "
-                  "or digit");
-}
-
 [[nodiscard]] absl::Status CheckSpec(rpc::MachineSpec::Reader spec) {
   if (spec.getDisks().size() > kMostDevices) {
     return BadField("disks", absl::StrCat("a machine has no room for ", spec.getDisks().size()));
@@ -62,6 +50,18 @@ constexpr std::string_view kLettersAndDigits =
 }
 
 }  // namespace
+
+absl::Status CheckName(std::string_view name) {
+  if (name.empty()) return absl::OkStatus();
+  if (name.size() > kLongestName) {
+    return BadField("name", absl::StrCat("it has ", name.size(), " characters; at most ",
+                                         kLongestName, " are taken"));
+  }
+  if (Consists(name, "-_.") && Consists(name.substr(0, 1), "")) return absl::OkStatus();
+  return BadField("name",
+                  "it may have letters, digits, \"-\", \"_\" and \".\", and begins with a letter "
+                  "or digit");
+}
 
 absl::StatusOr<std::vector<VmLabel>> DecodeLabels(const std::string& field,
                                                   capnp::List<rpc::Label>::Reader reader) {
@@ -98,6 +98,9 @@ absl::StatusOr<VmFacts> DecodeFacts(rpc::Host::LaunchParams::Reader params) {
   facts.name = View(params.getName());
   facts.cpus = spec.getCpus();
   facts.memory_bytes = spec.getMemoryBytes();
+  if (params.getDetached() && facts.name.empty()) {
+    return BadField("name", "a VM that is detached needs one, by which it is found again");
+  }
   MAYFLY_ASSIGN_OR_RETURN(facts.labels, DecodeLabels("labels", spec.getLabels()));
   return facts;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -12,6 +13,9 @@ namespace mayfly::api {
 
 // What a client asks for, before anything is made of it: what is not good is refused with the name
 // of the field, InvalidArgument. What a machine can be is for its VMM to judge.
+
+// An empty one is good.
+[[nodiscard]] absl::Status CheckName(std::string_view name);
 
 [[nodiscard]] absl::StatusOr<std::vector<VmLabel>> DecodeLabels(
     const std::string& field, capnp::List<rpc::Label>::Reader reader);

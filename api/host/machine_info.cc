@@ -21,6 +21,7 @@ void EncodeMachineInfo(const Vm& vm, rpc::MachineInfo::Builder builder) {
   builder.setCpus(facts.cpus);
   builder.setMemoryBytes(facts.memory_bytes);
   builder.setLaunchedAt(static_cast<uint64_t>(facts.launched_at.count()));
+  builder.setDetached(vm.is_detached());
   if (vm.exit_status()) EncodeExitStatus(*vm.exit_status(), builder.initExit());
   builder.setOwner(facts.owner);
   const ProcessUsage usage = ProcessUsage::Of(vm.pid());

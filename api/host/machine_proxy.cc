@@ -6,13 +6,15 @@
 
 #include "api/codec/exit_status_codec.h"
 #include "api/codec/rpc_status.h"
+#include "api/codec/text.h"
 
 namespace mayfly::api {
 namespace {
 
 // In the order of the schema.
-enum class Method : uint16_t { kStart = 0, kWait = 2, kNarrow = 10 };
-constexpr std::array kOwn = {Method::kStart, Method::kWait, Method::kNarrow};
+enum class Method : uint16_t { kStart = 0, kWait = 2, kNarrow = 10, kDetach = 11, kAttach = 12 };
+constexpr std::array kOwn = {Method::kStart, Method::kWait, Method::kNarrow, Method::kDetach,
+                             Method::kAttach};
 
 [[nodiscard]] bool IsOwn(uint64_t interface_id, uint16_t method_id) {
   return interface_id == capnp::typeId<rpc::Machine>() &&
@@ -65,8 +67,14 @@ kj::Promise<void> MachineProxy::wait(WaitContext context) {
 kj::Promise<void> MachineProxy::narrow(NarrowContext context) {
   const auto narrowed = permissions_.Narrow(context.getParams().getPermissions());
   if (!narrowed.ok()) return ToException(narrowed.status());
-  context.getResults().setMachine(kj::heap<MachineProxy>(kj::addRef(*vm_), *narrowed));
+  context.getResults().setMachine(kj::heap<MachineProxy>(fleet_, kj::addRef(*vm_), *narrowed));
   return kj::READY_NOW;
 }
+
+kj::Promise<void> MachineProxy::detach(DetachContext context) {
+  return fleet_.Detach(*vm_, FromText(context.getParams().getName()));
+}
+
+kj::Promise<void> MachineProxy::attach(AttachContext) { return fleet_.Attach(*vm_); }
 
 }  // namespace mayfly::api

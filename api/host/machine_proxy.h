@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "api/codec/permissions.h"
+#include "api/host/fleet.h"
 #include "api/host/vm.h"
 #include "api/mayfly.capnp.h"
 
@@ -12,11 +13,11 @@ namespace mayfly::api {
 // answer, or has to know, is done here.
 class MachineProxy final : public rpc::Machine::Server {
  public:
-  // One that may do all, and holds the VM.
-  explicit MachineProxy(VmHold vm) : vm_(kj::addRef(*vm)), hold_(kj::mv(vm)) {}
+  // One that may do all, and holds the VM. `fleet` must outlive it.
+  MachineProxy(Fleet& fleet, VmRef vm) : fleet_(fleet), vm_(kj::addRef(*vm)), hold_(kj::mv(vm)) {}
   // One that was given away by Machine.narrow.
-  MachineProxy(kj::Own<Vm> vm, Permissions permissions)
-      : vm_(kj::mv(vm)), permissions_(permissions) {}
+  MachineProxy(Fleet& fleet, kj::Own<Vm> vm, Permissions permissions)
+      : fleet_(fleet), vm_(kj::mv(vm)), permissions_(permissions) {}
 
   // Calls that are not among the ones below, be they of a newer schema than ours, are forwarded as
   // they are. All end when their caller goes.
@@ -29,11 +30,14 @@ class MachineProxy final : public rpc::Machine::Server {
   // Tells how the VMM died, too, where that is what happened.
   kj::Promise<void> wait(WaitContext context) override;
   kj::Promise<void> narrow(NarrowContext context) override;
+  kj::Promise<void> detach(DetachContext context) override;
+  kj::Promise<void> attach(AttachContext context) override;
 
  private:
+  Fleet& fleet_;
   kj::Own<Vm> vm_;
   const Permissions permissions_ = Permissions::All();
-  const std::optional<VmHold> hold_;
+  const std::optional<VmRef> hold_;
 };
 
 }  // namespace mayfly::api

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "api/client/host_connection.h"
@@ -28,7 +29,6 @@ namespace {
 constexpr int kSuccess = 0;
 constexpr int kFailure = 1;
 constexpr int kUsage = 2;
-constexpr mode_t kOurselvesOnly = 0600;
 
 constexpr std::string_view kHelp =
     "Launches virtual machines for its clients, such as `mayfly --host SOCKET`: see docs/api.md.\n"
@@ -62,8 +62,11 @@ void Say(absl::string_view text) { Print(stderr, absl::StrCat("mayflyd: ", text,
   MAYFLY_ASSIGN_OR_RETURN(const HostBudget budget, HostBudget::Make(config));
   for (const std::string& warning : budget.warnings) Say(warning);
   MAYFLY_ASSIGN_OR_RETURN(FleetResources resources, FleetResources::Open(config.getCgroupParent()));
-  MAYFLY_ASSIGN_OR_RETURN(HostSocket socket, HostSocket::Bind(path, kOurselvesOnly));
-  Fleet fleet(io, std::move(resources), config, budget);
+  MAYFLY_ASSIGN_OR_RETURN(HostSocket socket, HostSocket::Bind(path, SocketAccess{}));
+  Fleet fleet(io, std::move(resources), config, budget, state.path());
+  std::vector<std::string> complaints;
+  fleet.AdoptAll(complaints);
+  for (const std::string& complaint : complaints) Say(complaint);
   ClientDoor door(io, socket.fd(), fleet, config);
   Say(absl::StrCat("listening on ", path));
   const siginfo_t signal = io.unixEventPort.onSignal(SIGTERM)

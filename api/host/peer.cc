@@ -21,6 +21,6 @@ absl::StatusOr<Peer> Peer::Of(int socket) {
   return Peer{.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid};
 }
 
-bool Peer::IsMaster() const { return uid == kRoot || uid == ::geteuid(); }
+bool Peer::IsMaster(uid_t user) { return user == kRoot || user == ::geteuid(); }
 
 }  // namespace mayfly::api

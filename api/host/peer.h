@@ -15,8 +15,9 @@ struct Peer {
   // Errors: errno's.
   [[nodiscard]] static absl::StatusOr<Peer> Of(int socket);
 
-  // Whether it is root, or the user that this process is: one for whom there are no others' VMs.
-  [[nodiscard]] bool IsMaster() const;
+  // Whether `user` is root, or the one that this process is: for whom there are no others' VMs.
+  [[nodiscard]] static bool IsMaster(uid_t user);
+  [[nodiscard]] bool IsMaster() const { return IsMaster(uid); }
   // Whether it may see and use what `owner` has launched.
   [[nodiscard]] bool MayUse(uid_t owner) const { return uid == owner || IsMaster(); }
 };

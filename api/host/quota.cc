@@ -47,6 +47,11 @@ void Quota::Remove(const VmTotals& less) {
 absl::StatusOr<QuotaShare> QuotaShare::Take(std::vector<std::shared_ptr<Quota>> quotas,
                                             const VmTotals& totals) {
   for (const auto& quota : quotas) MAYFLY_RETURN_IF_ERROR(quota->Check(totals));
+  return TakeAnyway(std::move(quotas), totals);
+}
+
+QuotaShare QuotaShare::TakeAnyway(std::vector<std::shared_ptr<Quota>> quotas,
+                                  const VmTotals& totals) {
   for (const auto& quota : quotas) quota->Add(totals);
   return QuotaShare(std::move(quotas), totals);
 }

@@ -46,6 +46,9 @@ class QuotaShare final {
   // Errors: those of Quota::Check(), and nothing is taken.
   [[nodiscard]] static absl::StatusOr<QuotaShare> Take(std::vector<std::shared_ptr<Quota>> quotas,
                                                        const VmTotals& totals);
+  // Whatever the quotas say: for a VM that is there.
+  [[nodiscard]] static QuotaShare TakeAnyway(std::vector<std::shared_ptr<Quota>> quotas,
+                                             const VmTotals& totals);
   QuotaShare(QuotaShare&&) noexcept = default;
   QuotaShare& operator=(QuotaShare&&) = delete;
   QuotaShare(const QuotaShare&) = delete;

@@ -103,7 +103,7 @@ kj::Promise<void> Vm::RemoveCgroup(int attempts_left) {
       [this, attempts_left] { return RemoveCgroup(attempts_left - 1); });
 }
 
-VmHold::~VmHold() noexcept(false) {
+VmRef::~VmRef() noexcept(false) {
   if (vm_.get() != nullptr && --vm_->holds_ == 0) vm_->released_(*vm_);
 }
 

@@ -52,7 +52,7 @@ struct VmOrigin {
 };
 
 // One VM of a host's: its process, the connection to it, and what is known of both. It lives from
-// the start of the process until nothing is left of it; those who use it hold it by a VmHold.
+// the start of the process until nothing is left of it; those who use it hold it by a VmRef.
 //
 // Threading: the thread of `io`.
 class Vm final : public kj::Refcounted {
@@ -65,6 +65,7 @@ class Vm final : public kj::Refcounted {
   KJ_DISALLOW_COPY(Vm);
 
   [[nodiscard]] const VmFacts& facts() const { return origin_.facts; }
+  void SetName(std::string name) { origin_.facts.name = std::move(name); }
   [[nodiscard]] const SpecRecord& spec() const { return origin_.spec; }
   // What its process offers, to make the VM with. Until TearDown().
   [[nodiscard]] rpc::Vmm::Client vmm() { return KJ_ASSERT_NONNULL(connection_)->vmm(); }
@@ -82,6 +83,13 @@ class Vm final : public kj::Refcounted {
   [[nodiscard]] kj::Promise<absl::StatusOr<vmm::ExitStatus>> WhenEnded();
   // Of its process, in our pid namespace; 0 once it has been reaped.
   [[nodiscard]] pid_t pid() const { return reaped_ ? 0 : process_.process().pid(); }
+  // Whether it lives without anybody who holds it, and without this process.
+  [[nodiscard]] bool is_detached() const { return detached_; }
+  void SetDetached(bool detached) { detached_ = detached; }
+  // Whether there is a record of it that outlives this process.
+  [[nodiscard]] bool is_stored() const { return stored_; }
+  void SetStored(bool stored) { stored_ = stored; }
+  [[nodiscard]] bool is_held() const { return holds_ != 0; }
   // Whether it is nobody's any more: it ends, whatever its guest does.
   [[nodiscard]] bool is_leaving() const { return leaving_; }
 
@@ -91,7 +99,7 @@ class Vm final : public kj::Refcounted {
   [[nodiscard]] kj::Promise<void> TearDown(std::string why);
 
  private:
-  friend class VmHold;
+  friend class VmRef;
 
   [[nodiscard]] kj::Promise<absl::StatusOr<vmm::ExitStatus>> AwaitEnd();
   // The connection is gone: what became of the process?
@@ -101,7 +109,7 @@ class Vm final : public kj::Refcounted {
   [[nodiscard]] kj::Promise<void> RemoveCgroup(int attempts_left);
 
   kj::Timer& timer_;
-  const VmOrigin origin_;
+  VmOrigin origin_;
   VmmProcess process_;
   std::optional<jailer::Cgroup> cgroup_;  // on its way out
   const std::function<void(Vm&)> released_;
@@ -109,6 +117,8 @@ class Vm final : public kj::Refcounted {
   State state_ = State::CREATED;
   std::optional<vmm::ExitStatus> exit_;
   bool reaped_ = false;
+  bool detached_ = false;
+  bool stored_ = false;
   bool leaving_ = false;
   std::string why_leaving_;
   kj::UnixEventPort::FdObserver process_observer_;
@@ -119,13 +129,13 @@ class Vm final : public kj::Refcounted {
 };
 
 // One holder of a VM: with the last one goes the VM.
-class VmHold final {
+class VmRef final {
  public:
-  explicit VmHold(Vm& vm) : vm_(kj::addRef(vm)) { ++vm.holds_; }
-  VmHold(VmHold&& other) noexcept : vm_(kj::mv(other.vm_)) {}
-  VmHold& operator=(VmHold&&) = delete;
-  KJ_DISALLOW_COPY(VmHold);
-  ~VmHold() noexcept(false);
+  explicit VmRef(Vm& vm) : vm_(kj::addRef(vm)) { ++vm.holds_; }
+  VmRef(VmRef&& other) noexcept : vm_(kj::mv(other.vm_)) {}
+  VmRef& operator=(VmRef&&) = delete;
+  KJ_DISALLOW_COPY(VmRef);
+  ~VmRef() noexcept(false);
 
   [[nodiscard]] Vm& operator*() const { return *vm_; }
   [[nodiscard]] Vm* operator->() const { return vm_; }

@@ -47,6 +47,12 @@ void HostTest::StopDaemon() {
   daemon_.reset();
 }
 
+void HostTest::KillDaemon() {
+  daemon_->Signal(SIGKILL);
+  EXPECT_EQ(daemon_->Wait().signal, SIGKILL);
+  daemon_.reset();
+}
+
 kj::Own<api::HostConnection> HostTest::Connect() {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (true) {
@@ -68,6 +74,12 @@ capnp::Request<rpc::Host::LaunchParams, rpc::Host::LaunchResults> HostTest::Laun
   request.initSpec().initKernel().setFile(kj::heap<api::FdFile>(std::move(file)));
   request.setStart(true);
   return request;
+}
+
+rpc::Machine::Client HostTest::Get(api::HostConnection& client, const std::string& name) {
+  auto request = client.host().getRequest();
+  request.setName(name.c_str());
+  return request.send().wait(io_.waitScope).getMachine();
 }
 
 capnp::Response<rpc::Host::ListResults> HostTest::List(api::HostConnection& client) {

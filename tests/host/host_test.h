@@ -27,6 +27,8 @@ class HostTest : public CliTest {
   void StartDaemon(std::vector<std::string> words = {});
   // Ends it with SIGTERM, and expects that it does so in order.
   void StopDaemon();
+  // As if the host had crashed.
+  void KillDaemon();
   [[nodiscard]] Command& daemon() { return *daemon_; }
 
   // Tries until somebody listens.
@@ -34,6 +36,7 @@ class HostTest : public CliTest {
   // A request for a VM that runs `guest`, whose console nobody reads, and is started.
   [[nodiscard]] static capnp::Request<rpc::Host::LaunchParams, rpc::Host::LaunchResults>
   LaunchRequest(api::HostConnection& client, const std::string& guest);
+  [[nodiscard]] rpc::Machine::Client Get(api::HostConnection& client, const std::string& name);
   [[nodiscard]] capnp::Response<rpc::Host::ListResults> List(api::HostConnection& client);
   // Until `count` VMs are listed; fails the test where that takes too long.
   void AwaitCount(api::HostConnection& client, unsigned count);

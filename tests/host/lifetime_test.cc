@@ -28,11 +28,6 @@ class LifetimeTest : public HostTest {
     request.setName(name.c_str());
     return request.send().wait(io_.waitScope).getMachine();
   }
-  rpc::Machine::Client Get(api::HostConnection& client, const std::string& name) {
-    auto request = client.host().getRequest();
-    request.setName(name.c_str());
-    return request.send().wait(io_.waitScope).getMachine();
-  }
 };
 
 TEST_F(LifetimeTest, OneRoundTripLaunchesAndAwaitsTheEnd) {
