@@ -330,7 +330,8 @@ interface Machine {
 
   wait @2 () -> (status :ExitStatus);
   # Answers the moment the VM has ended: its disks are quiescent, and what its console still held has been written to the
-  # attached `output` before this answer. The kernel may still be freeing the VM's memory. Can be asked any number of times.
+  # attached `output` before this answer, unless that stalls for a second. The kernel may still be freeing the VM's memory.
+  # Can be asked any number of times.
 
   console @3 (output :ByteStream) -> (input :ByteStream);
   # Attaches to the serial console: what the guest writes, from its first byte on (as far as the replay buffer goes), is

@@ -15,6 +15,10 @@ namespace {
 
 using Milliseconds = std::chrono::duration<double, std::milli>;
 
+// For whoever reads the console, once the VM has ended. A reader that stalls longer may still read
+// on, but those who wait for the VM do not wait for him.
+constexpr auto kPatienceWithReader = 1 * kj::SECONDS;
+
 [[nodiscard]] rpc::EventKind KindOf(virtio::DeviceEvent event) {
   switch (event) {
     case virtio::DeviceEvent::kTrouble:
@@ -89,7 +93,7 @@ kj::Promise<void> HostedMachine::EnforceTimeout() {
 
 kj::Promise<void> HostedMachine::Report() {
   PassEventsOn();
-  return output_.Finish();
+  return output_.Finish().exclusiveJoin(timer_.afterDelay(kPatienceWithReader));
 }
 
 vmm::ExitStatus HostedMachine::exit_status() const {

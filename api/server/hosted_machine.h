@@ -46,7 +46,7 @@ class HostedMachine final : public kj::Refcounted {
   // Fulfilled once the VM has ended.
   [[nodiscard]] kj::Promise<void> WhenEnded() { return ended_.addBranch(); }
   // Fulfilled once the VM has ended, and those who read its console and listen to its events have
-  // been sent the rest.
+  // been sent the rest, or have stalled for a second.
   [[nodiscard]] kj::Promise<void> WhenReported() { return reported_.addBranch(); }
   // How it ended. For after one of the two above.
   [[nodiscard]] vmm::ExitStatus exit_status() const;

@@ -37,6 +37,13 @@ class HoldingListener final : public rpc::EventListener::Server {
   std::vector<kj::Own<kj::PromiseFulfiller<void>>>& held_;
 };
 
+// A reader of the console who takes nothing.
+class StalledReader final : public rpc::ByteStream::Server {
+ protected:
+  kj::Promise<void> write(WriteContext) override { return kj::NEVER_DONE; }
+  kj::Promise<void> end(EndContext) override { return kj::NEVER_DONE; }
+};
+
 class HostedMachineTest : public ::testing::Test {
  protected:
   // KJ's destructors may throw, GoogleTest's may not.
@@ -100,6 +107,14 @@ TEST_F(HostedMachineTest, TheConsoleEndsThoughNobodyWaitsForTheVm) {
   Settle();
   EXPECT_TRUE(ended);
   EXPECT_THAT(text, HasSubstr("Hello"));
+}
+
+TEST_F(HostedMachineTest, AReaderThatStallsHoldsUpNobodyWhoWaits) {
+  ASSERT_NO_FATAL_FAILURE(Create(GuestSpec("hello")));
+  const auto input = machine_->AttachConsole(kj::heap<StalledReader>());
+  ASSERT_EQ(machine_->Start(), absl::OkStatus());
+  machine_->WhenReported().wait(io_.waitScope);
+  EXPECT_EQ(machine_->exit_status().reason, vmm::ExitReason::kStatus);
 }
 
 }  // namespace
