@@ -129,7 +129,8 @@ void Fleet::Begin(Vm& vm, rpc::Machine::Client machine, Vm::State state) {
   listen.setListener(kj::heap<VmListener>(events_, vm.facts()));
   // A VM that cannot be made tells it by its launch.
   watching_.add(listen.send().ignoreResult().catch_([](kj::Exception&&) {}));
-  watching_.add(WatchEnd(vm).attach(kj::addRef(vm)));
+  vm.SetFarewell(WatchEnd(vm));
+  watching_.add(vm.WhenFarewellIsSaid().attach(kj::addRef(vm)));
 }
 
 kj::Promise<void> Fleet::WatchEnd(Vm& vm) {

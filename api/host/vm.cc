@@ -80,13 +80,20 @@ kj::Promise<void> Vm::ProcessEnded(kj::Duration patience) {
 kj::Promise<void> Vm::TearDown(std::string why) {
   leaving_ = true;
   why_leaving_ = std::move(why);
+  kj::Promise<void> farewell = kj::READY_NOW;
+  if (exit_) {
+    farewell = WhenFarewellIsSaid().exclusiveJoin(timer_.afterDelay(kPatienceWithTheBroken));
+  }
   // In a turn of its own: the connection may be what called us.
-  return kj::evalLater([this] {
-           machine_ = rpc::Machine::Client(
-               ToException(absl::UnavailableError("the VM has been ended by its host")));
-           connection_ = nullptr;
-           return ProcessEnded(kPatienceWithDisks);
-         })
+  return farewell
+      .then([this] {
+        return kj::evalLater([this] {
+          machine_ = rpc::Machine::Client(
+              ToException(absl::UnavailableError("the VM has been ended by its host")));
+          connection_ = nullptr;
+          return ProcessEnded(kPatienceWithDisks);
+        });
+      })
       .then([this] {
         if (!reaped_) (void)process_.process().TryWait();
         reaped_ = true;

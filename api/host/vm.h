@@ -81,6 +81,9 @@ class Vm final : public kj::Refcounted {
   [[nodiscard]] const std::optional<vmm::ExitStatus>& exit_status() const { return exit_; }
   // Fulfilled when it has ended, or its process has. Errors: those of Vmm.create.
   [[nodiscard]] kj::Promise<absl::StatusOr<vmm::ExitStatus>> WhenEnded();
+  // What is still to be asked of a VM that has ended, before its process goes.
+  void SetFarewell(kj::Promise<void> farewell) { farewell_ = farewell.fork(); }
+  [[nodiscard]] kj::Promise<void> WhenFarewellIsSaid() { return farewell_.addBranch(); }
   // Of its process, in our pid namespace; 0 once it has been reaped.
   [[nodiscard]] pid_t pid() const { return reaped_ ? 0 : process_.process().pid(); }
   // Whether it lives without anybody who holds it, and without this process.
@@ -126,6 +129,7 @@ class Vm final : public kj::Refcounted {
   kj::Maybe<kj::Own<VmmConnection>> connection_;
   rpc::Machine::Client machine_ = nullptr;
   kj::ForkedPromise<absl::StatusOr<vmm::ExitStatus>> ended_ = nullptr;
+  kj::ForkedPromise<void> farewell_ = nullptr;
 };
 
 // One holder of a VM: with the last one goes the VM.

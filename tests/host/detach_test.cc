@@ -1,6 +1,7 @@
 // VMs that outlive their clients, and mayflyd itself.
 
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <filesystem>
 #include <string>
@@ -126,6 +127,8 @@ TEST_F(DetachTest, WhatDiedMeanwhileLeavesNothing) {
   const auto pid = static_cast<pid_t>(List(*client).getMachines()[0].getPid());
   KillDaemon();
   ASSERT_EQ(::kill(pid, SIGKILL), 0);
+  // It is this process's now: see CliTest.
+  ASSERT_EQ(::waitpid(pid, nullptr, 0), pid);
   StartDaemon();
   client = Connect();
   EXPECT_EQ(List(*client).getMachines().size(), 0U);
