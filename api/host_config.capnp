@@ -19,12 +19,11 @@ struct HostConfig {
   socketGroup @2 :Text;          # the group that the socket belongs to. Empty: the service's own
   cgroupParent @3 :Text;         # where VMs' cgroups are made, such as "/fleet", which then holds all VMs.
                                  # Empty: mayfly, for VMs with limits of their own
-  total @4 :Share = (machines = 10000);
+  total @4 :Share;               # of machines, no more than open files and pids are enough for, in any case
   eachUser @5 :Share;            # together, the VMs of one user; root is not held to it, nor is who runs the service
   eachConnection @6 :Share;
   connections @7 :UInt32 = 4096;
   connectionsEachUser @8 :UInt32 = 1024;  # root is not held to it, nor is who runs the service
   callKilobytesEachConnection @9 :UInt32 = 8192;  # that one connection's calls in progress may take; beyond, it is not read
   eventsKept @10 :UInt32 = 4096;
-  metrics @11 :Text;             # where Prometheus asks: "127.0.0.1:9470", or "unix:/run/mayfly/metrics.sock". Empty: nowhere
 }

@@ -6,20 +6,23 @@
 #include <signal.h>
 
 #include <cstdio>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "api/client/host_connection.h"
 #include "api/host/client_door.h"
 #include "api/host/fleet.h"
 #include "api/host/host_budget.h"
+#include "api/host/host_config.h"
 #include "api/host/host_socket.h"
+#include "api/host/service_manager.h"
 #include "api/host/state_directory.h"
 #include "api/host_config.capnp.h"
 #include "api/version.h"
+#include "base/owned_fd.h"
 #include "base/standard_fds.h"
 #include "base/status.h"
 
@@ -37,10 +40,12 @@ constexpr std::string_view kHelp =
     "\n"
     "  --socket PATH  listen there, instead of /run/mayfly/mayflyd.sock for root,\n"
     "                 $XDG_RUNTIME_DIR/mayfly/mayflyd.sock for others\n"
+    "  --config FILE  the configuration: JSON, or Cap'n Proto text (api/host_config.capnp)\n"
+    "  --print-config show the whole configuration, with what is by default, and end\n"
     "  --help         say this\n"
     "  --version      say the version\n"
     "\n"
-    "SIGTERM ends it, and its VMs.\n";
+    "SIGTERM ends it, and its VMs, but for those that are detached.\n";
 
 void Print(FILE* stream, std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stream);
@@ -53,47 +58,94 @@ void Say(absl::string_view text) { Print(stderr, absl::StrCat("mayflyd: ", text,
   return kUsage;
 }
 
-[[nodiscard]] absl::Status Serve(const std::string& path, rpc::HostConfig::Reader config) {
+[[nodiscard]] absl::StatusOr<HostSocket> OpenSocket(std::optional<OwnedFd> given,
+                                                    const HostConfigFile& file) {
+  if (given) return HostSocket::Take(*std::move(given));
+  return HostSocket::Bind(file.config().getSocket().cStr(), file.access());
+}
+
+// Where the socket is, whoever has bound it.
+[[nodiscard]] absl::StatusOr<std::string> PathOf(const std::optional<OwnedFd>& given,
+                                                 rpc::HostConfig::Reader config) {
+  if (!given) return std::string(config.getSocket().cStr());
+  MAYFLY_ASSIGN_OR_RETURN(OwnedFd copy, OwnedFd::Duplicate(given->get()));
+  MAYFLY_ASSIGN_OR_RETURN(const HostSocket socket, HostSocket::Take(std::move(copy)));
+  return socket.path();
+}
+
+[[nodiscard]] absl::Status Serve(const HostConfigFile& file, ServiceManager& manager) {
   // One that comes while all this is made ready waits.
   kj::UnixEventPort::captureSignal(SIGTERM);
   kj::UnixEventPort::captureSignal(SIGINT);
   kj::AsyncIoContext io = kj::setupAsyncIo();
+  const rpc::HostConfig::Reader config = file.config();
+  MAYFLY_ASSIGN_OR_RETURN(std::optional<OwnedFd> given, manager.TakeSocket());
+  MAYFLY_ASSIGN_OR_RETURN(const std::string path, PathOf(given, config));
   MAYFLY_ASSIGN_OR_RETURN(const StateDirectory state, StateDirectory::Lock(path));
   MAYFLY_ASSIGN_OR_RETURN(const HostBudget budget, HostBudget::Make(config));
   for (const std::string& warning : budget.warnings) Say(warning);
   MAYFLY_ASSIGN_OR_RETURN(FleetResources resources, FleetResources::Open(config.getCgroupParent()));
-  MAYFLY_ASSIGN_OR_RETURN(HostSocket socket, HostSocket::Bind(path, SocketAccess{}));
+  MAYFLY_ASSIGN_OR_RETURN(HostSocket socket, OpenSocket(std::move(given), file));
   Fleet fleet(io, std::move(resources), config, budget, state.path());
   std::vector<std::string> complaints;
   fleet.AdoptAll(complaints);
   for (const std::string& complaint : complaints) Say(complaint);
   ClientDoor door(io, socket.fd(), fleet, config);
   Say(absl::StrCat("listening on ", path));
+  manager.Notify("READY=1");
   const siginfo_t signal = io.unixEventPort.onSignal(SIGTERM)
                                .exclusiveJoin(io.unixEventPort.onSignal(SIGINT))
                                .wait(io.waitScope);
   Say(absl::StrCat("ending, for signal ", signal.si_signo));
+  manager.Notify("STOPPING=1");
   door.Close();
   socket.Close();
   fleet.Close().wait(io.waitScope);
   return absl::OkStatus();
 }
 
-[[nodiscard]] int Main(std::span<char* const> arguments) {
-  OccupyStandardFds();
-  std::string path = DefaultHostSocket();
+struct Options {
+  std::string socket;
+  std::string config;
+  bool print_config = false;
+};
+
+// Nothing where the command is to go on; otherwise its exit status.
+[[nodiscard]] std::optional<int> Parse(std::span<char* const> arguments, Options& options) {
   for (size_t at = 1; at < arguments.size(); ++at) {
     const std::string_view option = arguments[at];
     if (option == "--help" || option == "-h") return Print(stdout, kHelp), kSuccess;
     if (option == "--version") {
       return Print(stdout, absl::StrCat("mayflyd ", ToAbsl(kVersion), "\n")), kSuccess;
     }
-    if (option != "--socket") return Usage(absl::StrCat("\"", ToAbsl(option), "\" is no option"));
-    if (++at == arguments.size()) return Usage("--socket needs a path");
-    path = arguments[at];
+    if (option == "--print-config") {
+      options.print_config = true;
+      continue;
+    }
+    if (option != "--socket" && option != "--config") {
+      return Usage(absl::StrCat("\"", ToAbsl(option), "\" is no option"));
+    }
+    if (++at == arguments.size()) {
+      return Usage(absl::StrCat(ToAbsl(option), " needs a path"));
+    }
+    (option == "--socket" ? options.socket : options.config) = arguments[at];
   }
-  if (path.empty()) return Usage("$XDG_RUNTIME_DIR is not set: give --socket PATH");
-  const absl::Status status = Serve(path, rpc::HostConfig::Reader());
+  return std::nullopt;
+}
+
+[[nodiscard]] int Main(std::span<char* const> arguments) {
+  // First of all: descriptors that follow the standard ones may be the service manager's.
+  OccupyStandardFds();
+  ServiceManager manager;
+  Options options;
+  if (const auto code = Parse(arguments, options)) return *code;
+  const auto file = HostConfigFile::Load(options.config, options.socket);
+  if (!file.ok()) {
+    Say(file.status().message());
+    return kUsage;
+  }
+  if (options.print_config) return Print(stdout, file->Text()), kSuccess;
+  const absl::Status status = Serve(*file, manager);
   if (status.ok()) return kSuccess;
   Say(status.message());
   return kFailure;

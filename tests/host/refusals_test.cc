@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -90,6 +91,58 @@ TEST_F(RefusalsTest, WhatIsNoSocketIsNotReplaced) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("is no socket"));
   EXPECT_EQ(fs::file_size(socket()), 8U);
+}
+
+TEST_F(RefusalsTest, AConfigurationIsShownWithAllThatIsByDefault) {
+  const CommandResult result = Mayflyd({"--print-config"}).Run();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("\"socket\": \"" + socket() + "\""));
+  EXPECT_THAT(result.out, HasSubstr("\"socketMode\": \"0600\""));
+  EXPECT_THAT(result.out, HasSubstr("\"connections\": 4096"));
+  EXPECT_THAT(result.out, HasSubstr("\"eachConnection\": "));
+  // What it shows it takes.
+  const std::string path = MakeFile("config.json", result.out);
+  const CommandResult again = Mayflyd({"--config", path, "--print-config"}).Run();
+  EXPECT_EQ(again.out, result.out) << again.err;
+}
+
+TEST_F(RefusalsTest, ABadConfigurationIsAnErrorThatNamesTheField) {
+  const auto error = [&](const std::string& text) {
+    const CommandResult result = Mayflyd({"--config", MakeFile("config.json", text)}).Run();
+    EXPECT_EQ(result.exit_code, 2);
+    return result.err;
+  };
+  EXPECT_THAT(error("{\"conections\": 4}"), HasSubstr("conections"));
+  EXPECT_THAT(error("{\"connections\": 0}"), HasSubstr("connections: "));
+  EXPECT_THAT(error("{\"connections\": \"many\"}"), HasSubstr("connections: "));
+  EXPECT_THAT(error("{\"socketMode\": \"0999\"}"), HasSubstr("socketMode: "));
+  EXPECT_THAT(error("{\"socketGroup\": \"no such group\"}"), HasSubstr("socketGroup: "));
+  EXPECT_THAT(error("{\"total\": {\"machine\": 4}}"), HasSubstr("machine"));
+  EXPECT_THAT(error("{"), HasSubstr("config.json"));
+  EXPECT_THAT(error("(eventsKept = 0)"), HasSubstr("eventsKept: "));
+}
+
+TEST_F(RefusalsTest, AConnectionHasItsShareAndNoMore) {
+  const std::string path =
+      MakeFile("config.json", R"({"eachConnection": {"machines": 2, "memoryBytes": "300M"}})");
+  StartDaemon({"--config", path});
+  auto client = Connect();
+  auto first = LaunchRequest(*client, "halt").send();
+  auto second = LaunchRequest(*client, "halt").send();
+  auto machines = kj::arr(first.getMachine(), second.getMachine());
+  first.ignoreResult().wait(io_.waitScope);
+  second.ignoreResult().wait(io_.waitScope);
+  const absl::Status third = ErrorOf(LaunchRequest(*client, "halt").send());
+  EXPECT_TRUE(absl::IsResourceExhausted(third)) << third;
+  EXPECT_THAT(third.ToString(), HasSubstr("machines: this connection has 2 of at most 2"));
+  auto other = Connect();
+  EXPECT_THAT(
+      LaunchError(*other,
+                  [](Request& request) { request.getSpec().setMemoryBytes(uint64_t{512} << 20); }),
+      HasSubstr("memoryBytes: this connection"));
+  EXPECT_TRUE(ErrorOf(LaunchRequest(*other, "halt").send()).ok());
+  machines = nullptr;
+  StopDaemon();
 }
 
 TEST_F(RefusalsTest, BadWordsAreUsageErrors) {

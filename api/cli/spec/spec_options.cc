@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "api/cli/spec/spec_file.h"
+#include "api/cli/spec/message_file.h"
 #include "api/client/resource_limits_codec.h"
 #include "api/codec/disk_codec.h"
 #include "api/codec/file_arrivals.h"
@@ -150,8 +150,8 @@ absl::Status ApplySpec(rpc::MachineSpec::Reader spec, RunOptions& options) {
 
 absl::Status ReadSpec(const std::string& path, RunOptions& options) {
   capnp::MallocMessageBuilder message;
-  const auto spec = message.initRoot<rpc::MachineSpec>();
-  MAYFLY_RETURN_IF_ERROR(ReadSpecFile(path, spec));
+  auto spec = message.initRoot<rpc::MachineSpec>();
+  MAYFLY_RETURN_IF_ERROR(ReadMessageFile("specification", path, spec));
   return Annotate(ApplySpec(spec, options), path);
 }
 
