@@ -174,6 +174,12 @@ absl::StatusOr<VmRef> Fleet::Find(const Peer& peer, const std::string& name) {
   return VmRef(*others);
 }
 
+void Fleet::ForEach(const std::function<void(Vm&)>& visit) {
+  for (auto& [id, vm] : vms_) {
+    if (!vm->is_leaving()) visit(*vm);
+  }
+}
+
 void Fleet::ForEach(const std::function<void(const Vm&)>& visit) const {
   for (const auto& [id, vm] : vms_) {
     if (!vm->is_leaving()) visit(*vm);

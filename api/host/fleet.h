@@ -81,6 +81,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   // FailedPrecondition where several others' have it.
   [[nodiscard]] absl::StatusOr<VmRef> Find(const Peer& peer, const std::string& name);
   // Those that are somebody's, in the order of their launches.
+  void ForEach(const std::function<void(Vm&)>& visit);
   void ForEach(const std::function<void(const Vm&)>& visit) const;
 
   [[nodiscard]] EventFeed& events() { return events_; }

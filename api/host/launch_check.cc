@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/codec/file_arrivals.h"
+#include "api/codec/machine_spec.h"
 #include "base/status.h"
 
 namespace mayfly::api {
@@ -42,7 +43,12 @@ constexpr std::string_view kLettersAndDigits =
   if (spec.getNets().size() > kMostDevices) {
     return BadField("nets", absl::StrCat("a machine has no room for ", spec.getNets().size()));
   }
-  const uint64_t words = spec.totalSize().wordCount;
+  const capnp::MessageSize size = spec.totalSize();
+  if (size.capCount > kMaxFdsPerMessage) {
+    return BadField("spec", absl::StrCat("it has ", size.capCount, " files; at most ",
+                                         kMaxFdsPerMessage, " are taken"));
+  }
+  const uint64_t words = size.wordCount;
   if (words <= kMostSpecWords) return absl::OkStatus();
   return BadField(
       "spec", absl::StrCat("it takes ", words * sizeof(capnp::word), " bytes, of which at most ",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "api/codec/exit_status_codec.h"
@@ -10,6 +11,9 @@
 
 namespace mayfly::api {
 namespace {
+
+// What is forwarded is held in both directions as long as the call lasts: a stream, or a listener.
+constexpr size_t kMostCapabilities = 4;
 
 // In the order of the schema.
 enum class Method : uint16_t { kStart = 0, kWait = 2, kNarrow = 10, kDetach = 11, kAttach = 12 };
@@ -42,6 +46,10 @@ MachineProxy::DispatchCallResult MachineProxy::dispatchCall(
     return rpc::Machine::Server::dispatchCall(interface_id, method_id, context);
   }
   const auto params = context.getParams();
+  if (params.targetSize().capCount > kMostCapabilities) {
+    return {ToException(absl::InvalidArgumentError("no call on a VM takes so many capabilities")),
+            false};
+  }
   auto request = vm_->machine().typelessRequest(interface_id, method_id, params.targetSize());
   request.set(params);
   LetGoWithCaller(context);
