@@ -41,4 +41,22 @@ ExitCode ExitCodeOf(const absl::Status& error) {
   }
 }
 
+bool IsWorthAWord(vmm::ExitReason reason) {
+  switch (reason) {
+    case vmm::ExitReason::kStatus:
+    case vmm::ExitReason::kPowerOff:
+    case vmm::ExitReason::kReset:
+      return false;
+    case vmm::ExitReason::kTripleFault:
+    case vmm::ExitReason::kGuestPanic:
+    case vmm::ExitReason::kKilled:
+    case vmm::ExitReason::kTimeout:
+    case vmm::ExitReason::kInternalError:
+    case vmm::ExitReason::kViolation:
+    case vmm::ExitReason::kOutOfMemory:
+      return true;
+  }
+  return true;
+}
+
 }  // namespace mayfly::cli

@@ -28,4 +28,7 @@ enum class ExitCode : int {
 // A bad specification is the user's affair (kUsage), all else the host's (kFailure).
 [[nodiscard]] ExitCode ExitCodeOf(const absl::Status& error);
 
+// Whether the guest did not choose that end, so that the user should be told of it.
+[[nodiscard]] bool IsWorthAWord(vmm::ExitReason reason);
+
 }  // namespace mayfly::cli

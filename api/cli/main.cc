@@ -8,9 +8,12 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "api/cli/console_command.h"
 #include "api/cli/disk_command.h"
 #include "api/cli/doctor.h"
 #include "api/cli/exit_code.h"
+#include "api/cli/host/commands.h"
+#include "api/cli/host/host_choice.h"
 #include "api/cli/output/format.h"
 #include "api/cli/output/json.h"
 #include "api/cli/output/reports.capnp.h"
@@ -55,6 +58,11 @@ struct Work {
 };
 // But `run`, which is first.
 constexpr std::array kWorks = {
+    Work{"ps", PsCommand},           Work{"console", ConsoleCommand},
+    Work{"wait", WaitCommand},       Work{"kill", KillCommand},
+    Work{"rm", RmCommand},           Work{"top", TopCommand},
+    Work{"inspect", InspectCommand}, Work{"events", EventsCommand},
+    Work{"stats", StatsCommand},     Work{"update", UpdateCommand},
     Work{"disk", DiskCommand},       Work{"doctor", DoctorCommand},
     Work{"version", VersionCommand}, Work{"completion", CompletionCommand},
     Work{"man", ManCommand},         Work{"complete", CompleteCommand},
@@ -64,9 +72,19 @@ constexpr std::array kWorks = {
   Timeline timeline;
   timeline.Record(TimelineStep::kRequested);
   OccupyStandardFds();
-  if (arguments.size() < 2) return Usage("a command is needed");
-  const std::string_view command = arguments[1];
-  const auto rest = arguments.subspan(2);
+  auto words = arguments.subspan(std::min<size_t>(arguments.size(), 1));
+  // --host SOCKET, --host=SOCKET
+  constexpr std::string_view kHostWord = "--host";
+  while (!words.empty() && std::string_view(words.front()).starts_with(kHostWord)) {
+    const std::string_view word = words.front();
+    const bool is_joined = word.size() > kHostWord.size();
+    if (is_joined ? word[kHostWord.size()] != '=' : words.size() < 2) break;
+    SetHost(is_joined ? words[0] + kHostWord.size() + 1 : words[1]);
+    words = words.subspan(is_joined ? 1 : 2);
+  }
+  if (words.empty()) return Usage("a command is needed");
+  const std::string_view command = words.front();
+  const auto rest = words.subspan(1);
   if (command == kRunCommand.name) return RunCommand(rest, timeline);
   for (const Work& work : kWorks) {
     if (command == work.name) return work.function(rest);

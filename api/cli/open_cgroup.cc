@@ -29,7 +29,17 @@ constexpr std::chrono::milliseconds kPause{5};
   return tree;
 }
 
-[[nodiscard]] absl::StatusOr<jailer::CgroupLimits> CompleteLimits(const LimitOption& option) {
+// A thread of the kernel's may be in it a moment longer than the VMM.
+void RemoveWhenEmpty(const std::string& path) {
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    if (::rmdir(path.c_str()) == 0 || errno != EBUSY) return;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<jailer::CgroupLimits> CompleteLimits(const LimitOption& option) {
   jailer::CgroupLimits limits = option.limits;
   for (const LimitOption::Disk& disk : option.disks) {
     const absl::StatusOr<jailer::BlockDevice> device = jailer::BlockDevice::At(disk.path);
@@ -42,16 +52,6 @@ constexpr std::chrono::milliseconds kPause{5};
   }
   return limits;
 }
-
-// A thread of the kernel's may be in it a moment longer than the VMM.
-void RemoveWhenEmpty(const std::string& path) {
-  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    if (::rmdir(path.c_str()) == 0 || errno != EBUSY) return;
-    std::this_thread::sleep_for(kPause);
-  }
-}
-
-}  // namespace
 
 absl::StatusOr<std::optional<jailer::Cgroup>> OpenCgroup(const LimitOption& option,
                                                          const std::string& parent) {

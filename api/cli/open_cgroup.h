@@ -10,6 +10,9 @@
 
 namespace mayfly::cli {
 
+// The limits, with the disks that they name. Errors: InvalidArgument.
+[[nodiscard]] absl::StatusOr<jailer::CgroupLimits> CompleteLimits(const LimitOption& option);
+
 // A cgroup for a VM, in `parent` where that is not empty; none where nothing is to be limited and
 // no parent is named. Errors: InvalidArgument and FailedPrecondition, one sentence.
 [[nodiscard]] absl::StatusOr<std::optional<jailer::Cgroup>> OpenCgroup(const LimitOption& option,

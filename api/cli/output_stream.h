@@ -11,6 +11,11 @@ class OutputStream final : public rpc::ByteStream::Server {
   // `sink` must outlive the stream. `completed` is fulfilled when all has been written.
   OutputStream(OutputSink& sink, kj::Own<kj::PromiseFulfiller<void>> completed)
       : sink_(sink), completed_(kj::mv(completed)) {}
+  KJ_DISALLOW_COPY(OutputStream);
+  // Nothing more comes where somebody else has taken the console over.
+  ~OutputStream() {
+    if (completed_->isWaiting()) completed_->fulfill();
+  }
 
  protected:
   kj::Promise<void> write(WriteContext context) override {

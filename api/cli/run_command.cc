@@ -11,9 +11,13 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "api/cli/event_lines.h"
 #include "api/cli/exit_code.h"
+#include "api/cli/host/host_choice.h"
+#include "api/cli/host/host_client.h"
+#include "api/cli/host/launch_codec.h"
 #include "api/cli/open_cgroup.h"
-#include "api/cli/open_devices.h"
+#include "api/cli/open_spec.h"
 #include "api/cli/run_options.h"
 #include "api/cli/run_session.h"
 #include "api/cli/say.h"
@@ -22,8 +26,10 @@
 #include "api/cli/table/help_text.h"
 #include "api/cli/timeline_report.h"
 #include "api/client/cpu_profile_cache.h"
+#include "api/client/machine_client.h"
 #include "api/client/open_file.h"
 #include "api/client/passt_process.h"
+#include "api/client/vmm_connection.h"
 #include "api/client/vmm_process.h"
 #include "base/file_io.h"
 #include "base/status.h"
@@ -38,38 +44,12 @@ constexpr mode_t kReadableByAll = 0644;
   return static_cast<int>(ExitCodeOf(error));
 }
 
-// What needs but to be opened.
-[[nodiscard]] absl::StatusOr<api::MachineSpec> OpenSpec(const RunOptions& options) {
-  api::MachineSpec spec;
-  spec.timeout = options.timeout;
-  vmm::MachineConfig& machine = spec.machine;
-  machine.cpus = options.cpus;
-  machine.memory_bytes = options.memory.bytes;
-  machine.memory = options.memory.options;
-  machine.command_line = options.command_line;
-  machine.boot_protocol = options.boot_protocol;
-  MAYFLY_ASSIGN_OR_RETURN(machine.kernel, api::OpenImage("kernel", options.kernel));
-  if (options.initrd) {
-    MAYFLY_ASSIGN_OR_RETURN(machine.initrd, api::OpenImage("initrd", *options.initrd));
-  }
-  for (const DiskOption& option : options.disks) {
-    MAYFLY_ASSIGN_OR_RETURN(vmm::DiskConfig disk, OpenDisk(option));
-    machine.disks.push_back(std::move(disk));
-  }
-  MAYFLY_ASSIGN_OR_RETURN(machine.kvm, api::OpenKvm());
-  return spec;
-}
-
 // What takes its time: other programs may have to be started, KVM be asked.
 [[nodiscard]] absl::Status CompleteSpec(const RunOptions& options, api::MachineSpec& spec,
                                         std::vector<api::PasstProcess>& passts) {
-  vmm::MachineConfig& machine = spec.machine;
-  for (const NetOption& option : options.nets) {
-    MAYFLY_ASSIGN_OR_RETURN(vmm::NetConfig net, OpenNet(option, passts));
-    machine.nets.push_back(std::move(net));
-  }
-  MAYFLY_ASSIGN_OR_RETURN(machine.cpu_profile,
-                          api::CpuProfileCache::OfUser().Get(machine.kvm.get()));
+  MAYFLY_RETURN_IF_ERROR(OpenNets(options, spec, passts));
+  MAYFLY_ASSIGN_OR_RETURN(spec.machine.cpu_profile,
+                          api::CpuProfileCache::OfUser().Get(spec.machine.kvm.get()));
   return absl::OkStatus();
 }
 
@@ -97,6 +77,112 @@ constexpr mode_t kReadableByAll = 0644;
                   absl::StrCat("--timeline: ", options.timeline_path));
 }
 
+// Says what there is to say, and ends this process.
+[[noreturn]] void Finish(const RunOptions& options, const OwnedFd& drawing, Timeline& timeline,
+                         RunSession& session, const RunOutcome& outcome) {
+  if (!outcome.complaint.empty()) Complain(outcome.complaint);
+  int code = outcome.exit_code;
+  if (options.timeline != TimelineReport::kNone) {
+    session.AddTimeline(timeline);
+    const absl::Status status = ReportTimeline(options, drawing, timeline);
+    if (!status.ok()) code = Fail(status);
+  }
+  // Nothing is left to do but to free memory, which the kernel does faster. The VMM notices that
+  // its client is gone, and ends by itself: the kernel takes some 15 ms to free a VM, and nobody
+  // waits for it.
+  ::_exit(code);
+}
+
+// In a VMM of our own.
+[[nodiscard]] int RunHere(const RunOptions& options, api::MachineSpec spec, const OwnedFd& drawing,
+                          Timeline& timeline) {
+  absl::StatusOr<OwnedFd> kvm = api::OpenKvm();
+  if (!kvm.ok()) return Fail(kvm.status());
+  spec.machine.kvm = *std::move(kvm);
+  absl::StatusOr<std::optional<jailer::Cgroup>> cgroup =
+      OpenCgroup(options.limit, options.cgroup_parent);
+  if (!cgroup.ok()) return Fail(cgroup.status());
+
+  // The VMM is on its way while all the rest is made ready.
+  timeline.Record(TimelineStep::kSpawned);
+  absl::StatusOr<api::VmmProcess> process = api::VmmProcess::Spawn(*std::move(cgroup));
+  if (!process.ok()) return Fail(process.status());
+  for (const std::string& lack : process->JailLacks()) Complain(lack);
+  std::vector<api::PasstProcess> passts;
+  if (const absl::Status status = CompleteSpec(options, spec, passts); !status.ok()) {
+    RemoveCgroupLater(*process);
+    return Fail(status);
+  }
+
+  kj::AsyncIoContext io = kj::setupAsyncIo();
+  // When all has been sent, the VMM is busy, and this process has nothing to do.
+  const kj::Promise<void> swept =
+      kj::evalLast([&options] { SweepCgroups(options.cgroup_parent); }).eagerlyEvaluate(nullptr);
+  api::VmmConnection connection(io, process->TakeSocket());
+  RunSession session(
+      io,
+      {.begin =
+           [&](rpc::ByteStream::Client output) {
+             return api::MachineClient::Launch(connection.vmm(), std::move(spec), kj::mv(output),
+                                               rpc::EventListener::Client(kj::heap<EventLines>()));
+           },
+       .judge_loss = [&](const absl::Status& /*loss*/) { return process->JudgeDeath(); }},
+      passts);
+  const RunOutcome outcome = session.Run();
+  RemoveCgroupLater(*process);
+  Finish(options, drawing, timeline, session, outcome);
+}
+
+// On a host service, which has it from then on.
+[[nodiscard]] int RunDetached(RunOptions options, const HostChoice& choice, api::MachineSpec spec) {
+  if (options.name.empty()) options.name = NameByChance();
+  absl::StatusOr<kj::Own<HostClient>> host = HostClient::Connect(choice);
+  if (!host.ok()) return Fail(host.status());
+  if (const absl::Status status = CheckDetached(options); !status.ok()) return Fail(status);
+  std::vector<api::PasstProcess> no_passts;
+  if (const absl::Status status = OpenNets(options, spec, no_passts); !status.ok()) {
+    return Fail(status);
+  }
+  auto request = (*host)->host().launchRequest();
+  if (const absl::Status status = EncodeLaunch(options, std::move(spec), request); !status.ok()) {
+    return Fail(status);
+  }
+  request.setDetached(true);
+  const auto launched = (*host)->Await(request.send());
+  if (!launched.ok()) return Fail(launched.status());
+  return Print(absl::StrCat(options.name, "\n"));
+}
+
+// In a VMM of a host service's.
+[[nodiscard]] int RunOnHost(const RunOptions& options, const HostChoice& choice,
+                            api::MachineSpec spec, const OwnedFd& drawing, Timeline& timeline) {
+  absl::StatusOr<kj::Own<HostClient>> host = HostClient::Connect(choice);
+  if (!host.ok()) return Fail(host.status());
+  std::vector<api::PasstProcess> passts;
+  if (const absl::Status status = OpenNets(options, spec, passts); !status.ok()) {
+    return Fail(status);
+  }
+  auto request = (*host)->host().launchRequest();
+  if (const absl::Status status = EncodeLaunch(options, std::move(spec), request); !status.ok()) {
+    return Fail(status);
+  }
+  request.setListener(kj::heap<EventLines>());
+  RunSession session(
+      (*host)->io(),
+      {.begin =
+           [&](rpc::ByteStream::Client output) {
+             request.setOutput(kj::mv(output));
+             auto launched = request.send();
+             return api::MachineClient::Follow(launched.getMachine(), launched.getInput());
+           },
+       .judge_loss = [&](const absl::Status& loss) -> absl::StatusOr<vmm::ExitStatus> {
+         return Annotate(loss, absl::StrCat("the host service at ", choice.path));
+       }},
+      passts);
+  const RunOutcome outcome = session.Run();
+  Finish(options, drawing, timeline, session, outcome);
+}
+
 }  // namespace
 
 int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
@@ -108,42 +194,16 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
   if (options->help) return Print(HelpText(kRunCommand, "mayfly run"));
   absl::StatusOr<OwnedFd> drawing = OpenDrawing(*options);
   if (!drawing.ok()) return Fail(drawing.status());
-  absl::StatusOr<api::MachineSpec> spec = OpenSpec(*options);
+  absl::StatusOr<api::MachineSpec> spec = OpenFiles(*options);
   if (!spec.ok()) return Fail(spec.status());
-
-  absl::StatusOr<std::optional<jailer::Cgroup>> cgroup =
-      OpenCgroup(options->limit, options->cgroup_parent);
-  if (!cgroup.ok()) return Fail(cgroup.status());
-
-  // The VMM is on its way while all the rest is made ready.
-  timeline.Record(TimelineStep::kSpawned);
-  absl::StatusOr<api::VmmProcess> process = api::VmmProcess::Spawn(*std::move(cgroup));
-  if (!process.ok()) return Fail(process.status());
-  for (const std::string& lack : process->JailLacks()) Complain(lack);
-  std::vector<api::PasstProcess> passts;
-  if (const absl::Status status = CompleteSpec(*options, *spec, passts); !status.ok()) {
-    RemoveCgroupLater(*process);
-    return Fail(status);
-  }
-
-  kj::AsyncIoContext io = kj::setupAsyncIo();
-  // When all has been sent, the VMM is busy, and this process has nothing to do.
-  const kj::Promise<void> swept =
-      kj::evalLast([&options] { SweepCgroups(options->cgroup_parent); }).eagerlyEvaluate(nullptr);
-  RunSession session(io, *process, passts);
-  RunOutcome outcome = session.Run(*std::move(spec));
-  RemoveCgroupLater(*process);
-  if (!outcome.complaint.empty()) Complain(outcome.complaint);
-  if (options->timeline != TimelineReport::kNone) {
-    session.AddTimeline(timeline);
-    if (const absl::Status status = ReportTimeline(*options, *drawing, timeline); !status.ok()) {
-      return Fail(status);
-    }
-  }
-  // Nothing is left to do but to free memory, which the kernel does faster. The VMM notices that
-  // its client is gone, and ends by itself: the kernel takes some 15 ms to free a VM, and nobody
-  // waits for it.
-  ::_exit(outcome.exit_code);
+  const HostChoice host = ChooseHost(options->host);
+  // A name is worth nothing without a service that knows it, and somebody has to have the VM.
+  const bool is_needed = options->detach || !options->name.empty();
+  const bool is_wanted = !host.path.empty() && (host.asked_for || HostAnswers(host.path));
+  if (options->detach) return RunDetached(*options, host, *std::move(spec));
+  if (is_needed || is_wanted)
+    return RunOnHost(*options, host, *std::move(spec), *drawing, timeline);
+  return RunHere(*options, *std::move(spec), *drawing, timeline);
 }
 
 }  // namespace mayfly::cli

@@ -63,6 +63,9 @@ constexpr uint64_t kMostCpus = std::numeric_limits<uint16_t>::max();
       options.cpus = static_cast<unsigned>(*cpus);
       return absl::OkStatus();
     }
+    case RunOption::kDetach:
+      options.detach = true;
+      return absl::OkStatus();
     case RunOption::kDisk: {
       auto disk = ParseDiskOption(value);
       if (!disk.ok()) return disk.status();
@@ -71,6 +74,18 @@ constexpr uint64_t kMostCpus = std::numeric_limits<uint16_t>::max();
     }
     case RunOption::kFile:
       return absl::OkStatus();  // comes before all others
+    case RunOption::kOnHost:
+      options.host = value;
+      return absl::OkStatus();
+    case RunOption::kLabel: {
+      MAYFLY_ASSIGN_OR_RETURN(LabelOption label, ParseLabelOption(value));
+      options.labels.push_back(std::move(label));
+      return absl::OkStatus();
+    }
+    case RunOption::kName:
+      options.name = value;
+      if (!options.name.empty()) return absl::OkStatus();
+      return BadOption("--name", "it is empty");
     case RunOption::kInitrd:
       options.initrd = value;
       return NotEmpty("--initrd", value);
@@ -145,6 +160,9 @@ absl::StatusOr<RunOptions> ParseRunOptions(std::span<char* const> arguments,
   if (options.kernel.empty()) {
     return absl::InvalidArgumentError(
         "a kernel is needed: give one with --kernel FILE, or a specification with -f FILE");
+  }
+  if (options.detach && options.timeline != TimelineReport::kNone) {
+    return BadOption("--timeline", "a VM that is left alone has none yet; leave --detach away");
   }
   std::string_view separator = kInitArguments;
   for (const char* const word : reader.rest()) {

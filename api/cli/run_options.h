@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "api/cli/disk_option.h"
+#include "api/cli/label_option.h"
 #include "api/cli/limit_option.h"
 #include "api/cli/memory_option.h"
 #include "api/cli/net_option.h"
@@ -18,12 +19,6 @@
 namespace mayfly::cli {
 
 enum class TimelineReport { kNone, kTable, kDrawing };
-
-// A word about a VM, for those who run many.
-struct LabelOption {
-  std::string name;
-  std::string value;
-};
 
 // The words of `mayfly run`, understood.
 struct RunOptions {
@@ -36,6 +31,10 @@ struct RunOptions {
   unsigned cpus = 1;
   MemoryOption memory;
   LimitOption limit;
+  // For a VM of a host service.
+  std::optional<std::string> host;  // its socket
+  std::string name;                 // empty: none
+  bool detach = false;
   std::vector<LabelOption> labels;
   std::string cgroup_parent;  // empty: none was named
   Nanoseconds timeout{0};     // none

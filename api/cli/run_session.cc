@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "api/cli/event_lines.h"
 #include "api/cli/output_stream.h"
 
 namespace mayfly::cli {
@@ -36,33 +35,13 @@ constexpr std::array kEndingSignals = {
   return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-// Ends worth a word: those that the guest did not choose.
-[[nodiscard]] bool IsWorthAWord(vmm::ExitReason reason) {
-  switch (reason) {
-    case vmm::ExitReason::kStatus:
-    case vmm::ExitReason::kPowerOff:
-    case vmm::ExitReason::kReset:
-      return false;
-    case vmm::ExitReason::kTripleFault:
-    case vmm::ExitReason::kGuestPanic:
-    case vmm::ExitReason::kKilled:
-    case vmm::ExitReason::kTimeout:
-    case vmm::ExitReason::kInternalError:
-    case vmm::ExitReason::kViolation:
-    case vmm::ExitReason::kOutOfMemory:
-      return true;
-  }
-  return true;
-}
-
 }  // namespace
 
-RunSession::RunSession(kj::AsyncIoContext& io, api::VmmProcess& process,
+RunSession::RunSession(kj::AsyncIoContext& io, SessionVm vm,
                        std::span<const api::PasstProcess> passts)
     : io_(io),
-      process_(process),
+      vm_(kj::mv(vm)),
       passts_(passts),
-      connection_(io, process.TakeSocket()),
       sink_(STDOUT_FILENO, io.unixEventPort),
       terminal_(STDIN_FILENO),
       source_(STDIN_FILENO,
@@ -72,11 +51,8 @@ RunSession::RunSession(kj::AsyncIoContext& io, api::VmmProcess& process,
       given_up_(kj::newPromiseAndFulfiller<void>()),
       tasks_(*this) {}
 
-RunOutcome RunSession::Run(api::MachineSpec spec) {
-  machine_ = api::MachineClient::Launch(
-      connection_.vmm(), std::move(spec),
-      kj::heap<OutputStream>(sink_, std::move(output_written_.fulfiller)),
-      rpc::EventListener::Client(kj::heap<EventLines>()));
+RunOutcome RunSession::Run() {
+  machine_ = vm_.begin(kj::heap<OutputStream>(sink_, std::move(output_written_.fulfiller)));
   WatchSignals();
   terminal_.Enter();  // now that no signal can end us with the terminal raw
   WatchOutput();
@@ -153,24 +129,33 @@ void RunSession::CarryInput() {
   if (carrying_ || !terminal_.may_read()) return;
   carrying_ = true;
   tasks_.add(source_.Carry(machine_->input()).then([this](InputSource::End end) {
-    if (end == InputSource::End::kQuit) EndVm(ExitCode::kInterrupted, "");
+    if (end == InputSource::End::kQuit) EndVm(CodeOfQuitting(), "");
   }));
+}
+
+ExitCode RunSession::CodeOfQuitting() const {
+  return vm_.at_our_end == SessionVm::AtOurEnd::kLeaveVm ? ExitCode::kSuccess
+                                                         : ExitCode::kInterrupted;
 }
 
 void RunSession::EndVm(ExitCode code, std::string complaint) {
   if (forced_) return given_up_.fulfiller->fulfill();
   forced_ = RunOutcome{static_cast<int>(code), std::move(complaint)};
   sink_.Abandon();
+  if (vm_.at_our_end == SessionVm::AtOurEnd::kLeaveVm) return given_up_.fulfiller->fulfill();
   machine_->Kill();
   tasks_.add(io_.provider->getTimer().afterDelay(kPatience).then(
       [this] { given_up_.fulfiller->fulfill(); }));
 }
 
-RunOutcome RunSession::Judge(const absl::StatusOr<vmm::ExitStatus>& status) const {
+RunOutcome RunSession::Judge(const absl::StatusOr<vmm::ExitStatus>& status) {
   if (status.ok()) {
     return {ExitCodeOf(*status), IsWorthAWord(status->reason) ? status->detail : std::string()};
   }
-  if (absl::IsUnavailable(status.status())) return Judge(process_.JudgeDeath());
+  if (absl::IsUnavailable(status.status()) && !lost_) {
+    lost_ = true;
+    return Judge(vm_.judge_loss(status.status()));
+  }
   return {static_cast<int>(ExitCodeOf(status.status())), std::string(status.status().message())};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <kj/async-io.h>
+#include <kj/function.h>
 
 #include <optional>
 #include <span>
@@ -13,8 +14,6 @@
 #include "api/cli/raw_terminal.h"
 #include "api/client/machine_client.h"
 #include "api/client/passt_process.h"
-#include "api/client/vmm_connection.h"
-#include "api/client/vmm_process.h"
 #include "base/timeline.h"
 
 namespace mayfly::cli {
@@ -25,6 +24,17 @@ struct RunOutcome {
   std::string complaint;  // for the user; empty where there is nothing to say
 };
 
+// The VM of a session.
+struct SessionVm {
+  enum class AtOurEnd { kEndVm, kLeaveVm };
+
+  // Launches it, or finds it; `output` is its console from now on.
+  kj::Function<api::MachineClient(rpc::ByteStream::Client output)> begin;
+  // How it ended, where the connection to it was lost.
+  kj::Function<absl::StatusOr<vmm::ExitStatus>(const absl::Status& loss)> judge_loss;
+  AtOurEnd at_our_end = AtOurEnd::kEndVm;
+};
+
 // One VM between the user's standard streams and signals: carries bytes both ways until the VM
 // ends, or has to end because a signal came, the user typed the escape, or standard output cannot
 // be written.
@@ -33,12 +43,11 @@ struct RunOutcome {
 class RunSession final : private kj::TaskSet::ErrorHandler {
  public:
   // All must outlive the session. `passts`: the VM's networks; it ends where one of them fails.
-  RunSession(kj::AsyncIoContext& io, api::VmmProcess& process,
-             std::span<const api::PasstProcess> passts);
+  RunSession(kj::AsyncIoContext& io, SessionVm vm, std::span<const api::PasstProcess> passts);
   KJ_DISALLOW_COPY(RunSession);
 
-  // Launches the VM and sees it through. Once.
-  [[nodiscard]] RunOutcome Run(api::MachineSpec spec);
+  // Sees the VM through. Once.
+  [[nodiscard]] RunOutcome Run();
   // For after Run(), where the VM ended by itself: adds its steps.
   void AddTimeline(Timeline& timeline);
 
@@ -48,20 +57,21 @@ class RunSession final : private kj::TaskSet::ErrorHandler {
   void WatchPasst(const api::PasstProcess& passt);
   void WatchOutput();
   void CarryInput();
-  // Ends the VM for a reason of ours. The second call waits for nothing any more.
+  // Ends the VM, or leaves it, for a reason of ours. The second call waits for nothing any more.
   void EndVm(ExitCode code, std::string complaint);
   [[nodiscard]] kj::Promise<absl::StatusOr<vmm::ExitStatus>> AwaitEnd();
-  [[nodiscard]] RunOutcome Judge(const absl::StatusOr<vmm::ExitStatus>& status) const;
+  [[nodiscard]] ExitCode CodeOfQuitting() const;
+  [[nodiscard]] RunOutcome Judge(const absl::StatusOr<vmm::ExitStatus>& status);
   void taskFailed(kj::Exception&& exception) override;
 
   kj::AsyncIoContext& io_;
-  api::VmmProcess& process_;
+  SessionVm vm_;
   const std::span<const api::PasstProcess> passts_;
-  api::VmmConnection connection_;
   OutputSink sink_;
   RawTerminal terminal_;
   InputSource source_;
   bool carrying_ = false;
+  bool lost_ = false;                              // the connection
   std::optional<RunOutcome> forced_;               // by EndVm()
   kj::PromiseFulfillerPair<void> output_written_;  // or will never be
   kj::PromiseFulfillerPair<void> given_up_;        // the VM does not end as asked

@@ -1,18 +1,48 @@
 #include "api/cli/shell_commands.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "api/cli/host/host_choice.h"
+#include "api/cli/host/host_client.h"
 #include "api/cli/say.h"
 #include "api/cli/table/command_line.h"
 #include "api/cli/table/commands.h"
 #include "api/cli/table/completion.h"
 #include "api/cli/table/man_page.h"
+#include "api/codec/text.h"
 #include "base/status.h"
 
 namespace mayfly::cli {
+namespace {
+
+// VMs are known to their host service alone; where none answers, there is nothing to offer.
+[[nodiscard]] std::vector<Candidate> NameMachines(std::vector<Candidate> candidates) {
+  std::vector<Candidate> all;
+  for (Candidate& candidate : candidates) {
+    if (candidate.what != Candidate::What::kMachines) {
+      all.push_back(std::move(candidate));
+      continue;
+    }
+    const HostChoice choice = ChooseHost(std::nullopt);
+    if (choice.path.empty() || !HostAnswers(choice.path)) continue;
+    auto host = HostClient::Connect(choice);
+    if (!host.ok()) continue;
+    const auto list = (*host)->List({});
+    if (!list.ok()) continue;
+    for (const auto machine : list->getMachines()) {
+      if (machine.getName().size() == 0) continue;
+      all.push_back(
+          {Candidate::What::kWord, absl::StrCat(candidate.text, api::FromText(machine.getName()))});
+    }
+  }
+  return all;
+}
+
+}  // namespace
 
 int CompletionCommand(std::span<char* const> arguments) {
   CommandLine line(kCompletionCommand, "completion", arguments);
@@ -26,7 +56,7 @@ int CompletionCommand(std::span<char* const> arguments) {
 int CompleteCommand(std::span<char* const> arguments) {
   std::vector<std::string_view> words(arguments.begin(), arguments.end());
   if (!words.empty() && words.front() == "--") words.erase(words.begin());
-  return Print(FormatCandidates(Complete(kMayflyCommand, words)));
+  return Print(FormatCandidates(NameMachines(Complete(kMayflyCommand, words))));
 }
 
 int ManCommand(std::span<char* const> arguments) {

@@ -31,6 +31,9 @@ class HostConnection final {
   // What the service offers first.
   [[nodiscard]] rpc::Host::Client host() { return rpc_.bootstrap().castAs<rpc::Host>(); }
 
+  // Fulfilled when the service has closed the connection, or died.
+  [[nodiscard]] kj::Promise<void> WhenLost() { return rpc_.onDisconnect(); }
+
  private:
   // The service has no descriptors for us; but with a limit of none Cap'n Proto would not send ours
   // either.

@@ -29,8 +29,10 @@ MachineClient MachineClient::Launch(rpc::Vmm::Client vmm, MachineSpec spec,
   create.setOutput(std::move(output));
   KJ_IF_MAYBE (given, listener) create.setListener(kj::mv(*given));
   auto created = create.send();
-  rpc::Machine::Client machine = created.getMachine();
-  rpc::ByteStream::Client input = created.getInput();
+  return Follow(created.getMachine(), created.getInput());
+}
+
+MachineClient MachineClient::Follow(rpc::Machine::Client machine, rpc::ByteStream::Client input) {
   // An error of the creation comes back as that of the wait for what was not created.
   auto ended = machine.waitRequest().send().then(
       [](capnp::Response<rpc::Machine::WaitResults>&& response) {

@@ -28,6 +28,10 @@ class MachineClient final {
       rpc::Vmm::Client vmm, MachineSpec spec, rpc::ByteStream::Client output,
       kj::Maybe<rpc::EventListener::Client> listener = nullptr);
 
+  // A VM that somebody else launches, or has; begins to wait for its end.
+  [[nodiscard]] static MachineClient Follow(rpc::Machine::Client machine,
+                                            rpc::ByteStream::Client input);
+
   // How the VM ended; `output` has received all that the guest wrote before it. Errors:
   // InvalidArgument, OutOfRange and others of a bad spec or image; Unavailable when the VMM process
   // has died. Once.

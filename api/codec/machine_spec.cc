@@ -173,9 +173,12 @@ absl::StatusOr<Nanoseconds> DecodeTimeout(uint64_t nanoseconds) {
 }
 
 void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params) {
+  params.setKvm(kj::heap<FdFile>(std::move(spec.machine.kvm)));
+  EncodeSpec(std::move(spec), params.initSpec());
+}
+
+void EncodeSpec(MachineSpec spec, rpc::MachineSpec::Builder builder) {
   vmm::MachineConfig& machine = spec.machine;
-  params.setKvm(kj::heap<FdFile>(std::move(machine.kvm)));
-  auto builder = params.initSpec();
   // More than the field can say are too many just the same.
   builder.setCpus(static_cast<uint16_t>(std::min(machine.cpus, kMostCpus)));
   builder.setMemoryBytes(machine.memory_bytes);

@@ -32,6 +32,8 @@ void EncodeCpuProfile(const vmm::CpuProfile& profile, rpc::CpuProfile::Builder b
 
 // Fills the parameters of Vmm.create. The descriptors live on in the capabilities that are sent.
 void EncodeSpec(MachineSpec spec, rpc::Vmm::CreateParams::Builder params);
+// All but /dev/kvm.
+void EncodeSpec(MachineSpec spec, rpc::MachineSpec::Builder builder);
 
 // Takes the parameters of Vmm.create apart; each file capability is resolved to a descriptor of our
 // own. Checks what the schema cannot say; what a machine can be is for vmm::Machine to judge.

@@ -77,6 +77,17 @@ inline constexpr int kHelpOption = 'h';
 inline constexpr Option kHelp = {
     .id = kHelpOption, .letter = 'h', .name = "help", .help = "say this"};
 
+// And --host, where they have it.
+inline constexpr int kHostOption = 0x1000;
+
+inline constexpr Option kHost = {
+    .id = kHostOption,
+    .name = "host",
+    .argument = "SOCKET",
+    .help = "the host service, instead of what $MAYFLY_HOST says or this user's own",
+    .presence = Presence::kRequired,
+    .kind = Kind::kFile};
+
 // And --output, where they have it.
 inline constexpr int kOutputOption = 'o';
 

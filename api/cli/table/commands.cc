@@ -32,6 +32,7 @@ constexpr std::array kManNotes = {Note{"Reading and keeping them",
                                        "/usr/local/share/man/man1/mayfly-run.1` keeps it."}};
 
 constexpr std::array kMainOptions = {
+    kHost,
     Option{.id = kHelpOption,
            .letter = 'h',
            .name = "help",
@@ -39,8 +40,11 @@ constexpr std::array kMainOptions = {
     Option{
         .id = static_cast<int>(MainOption::kVersion), .name = "version", .help = "say the version"},
 };
-constexpr std::array kMainParts = {&kRunCommand,     &kDiskCommand,       &kDoctorCommand,
-                                   &kVersionCommand, &kCompletionCommand, &kManCommand};
+constexpr std::array kMainParts = {
+    &kRunCommand,     &kPsCommand,      &kConsoleCommand,    &kWaitCommand,
+    &kKillCommand,    &kRmCommand,      &kStatsCommand,      &kTopCommand,
+    &kInspectCommand, &kUpdateCommand,  &kEventsCommand,     &kDiskCommand,
+    &kDoctorCommand,  &kVersionCommand, &kCompletionCommand, &kManCommand};
 
 }  // namespace
 
@@ -145,7 +149,7 @@ constinit const Command kManCommand = {
 constinit const Command kMayflyCommand = {
     .name = "mayfly",
     .summary = "boot virtual machines in milliseconds",
-    .usage = "COMMAND [OPTION]...",
+    .usage = "[--host SOCKET] COMMAND [OPTION]...",
     .description = "Mayfly boots virtual machines in milliseconds.",
     .options = kMainOptions,
     .parts = kMainParts,

@@ -155,6 +155,31 @@ constexpr std::array kOptions = {
            .help = "how the kernel is entered (auto)",
            .presence = Presence::kRequired,
            .kind = Kind::kChoice},
+    Option{.id = Id(RunOption::kDetach),
+           .letter = 'd',
+           .name = "detach",
+           .help = "have the host service keep the VM, and end at once, with its name on standard "
+                   "output: one made by chance where --name gives none"},
+    Option{.id = Id(RunOption::kName),
+           .name = "name",
+           .argument = "NAME",
+           .help = "what the host service knows the VM by",
+           .presence = Presence::kRequired,
+           .kind = Kind::kText},
+    Option{.id = Id(RunOption::kLabel),
+           .name = "label",
+           .argument = "NAME=VALUE",
+           .help = "a word about the VM, for `mayfly ps --label`; repeat for more",
+           .presence = Presence::kRequired,
+           .kind = Kind::kText,
+           .times = Times::kRepeated},
+    Option{.id = Id(RunOption::kOnHost),
+           .name = "host",
+           .argument = "SOCKET",
+           .help = "have this host service run the VM, instead of what $MAYFLY_HOST says or "
+                   "this user's own, where one runs; `none`: have none",
+           .presence = Presence::kRequired,
+           .kind = Kind::kFile},
     Option{.id = Id(RunOption::kTimeline),
            .name = "timeline",
            .argument = "FILE",
@@ -177,7 +202,13 @@ constexpr std::array kNotes = {
          "the timeout; 130, 143 or 129 where SIGINT, SIGTERM or SIGHUP ended it, 141 where nobody "
          "reads standard output any more; 2 for a bad command, file or setting; 125 where the VMM "
          "or the host failed; 159 where the VMM broke its rules."},
-    Note{"Environment", "$MAYFLY_VMM names another mayfly-vmm than the one beside this program."},
+    Note{"Host service",
+         "Where a host service (mayflyd) is named, or this user's own runs, it has the VM, which "
+         "others of its user can see and use then. The files are opened by this command all the "
+         "same. Otherwise the VM is this command's alone."},
+    Note{"Environment",
+         "$MAYFLY_VMM names another mayfly-vmm than the one beside this program, $MAYFLY_HOST a "
+         "host service."},
 };
 
 }  // namespace

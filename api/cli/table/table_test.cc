@@ -124,7 +124,8 @@ TEST(Completion, OfCommands) {
   EXPECT_EQ(Completions({"di"}), "disk");
   EXPECT_EQ(Completions({"disk", ""}), "info flatten commit rebase");
   EXPECT_EQ(Completions({"completion", ""}), "bash zsh fish");
-  EXPECT_THAT(Completions({"man", ""}), HasSubstr("run disk doctor"));
+  EXPECT_EQ(Completions({"--host", "/s", "kill", "one", "t"}), "machines:");
+  EXPECT_THAT(Completions({"man", ""}), HasSubstr("disk doctor version"));
   EXPECT_EQ(Completions({"disk", "info", "over"}), "files:");
 }
 
@@ -152,7 +153,7 @@ TEST(Completion, OfWordsWithinValues) {
 }
 
 TEST(Completion, NothingAboutWhatIsUnknown) {
-  EXPECT_EQ(Completions({"fly", "--"}), "--help --version");
+  EXPECT_EQ(Completions({"fly", "--"}), "--host --help --version");
   EXPECT_THAT(CompletionScript("tcsh"), IsEmpty());
 }
 

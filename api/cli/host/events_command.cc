@@ -1,0 +1,131 @@
+#include <time.h>
+
+#include <array>
+#include <cstdint>
+#include <ctime>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "api/cli/exit_code.h"
+#include "api/cli/host/commands.h"
+#include "api/cli/host/host_command.h"
+#include "api/cli/host/text_table.h"
+#include "api/cli/option_words.h"
+#include "api/cli/output/json.h"
+#include "api/cli/say.h"
+#include "api/cli/table/commands.h"
+#include "api/codec/text.h"
+#include "base/status.h"
+
+namespace mayfly::cli {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kMillisecond = 1'000'000;
+
+[[nodiscard]] int64_t Now(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return now.tv_sec * kSecond + now.tv_nsec;
+}
+
+// A time of CLOCK_MONOTONIC as people write it, in UTC.
+[[nodiscard]] std::string FormatTime(uint64_t monotonic) {
+  const int64_t ago = Now(CLOCK_MONOTONIC) - static_cast<int64_t>(monotonic);
+  const int64_t then = Now(CLOCK_REALTIME) - ago;
+  const time_t seconds = then / kSecond;
+  tm parts{};
+  std::array<char, sizeof "2026-01-01T00:00:00"> text{};
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "";
+  (void)std::strftime(text.data(), text.size(), "%FT%T", &parts);
+  return absl::StrFormat("%s.%03dZ", text.data(), then % kSecond / kMillisecond);
+}
+
+[[nodiscard]] std::string KindOf(rpc::Event::Reader event) {
+  KJ_IF_MAYBE (kind, capnp::toDynamic(event.getKind()).getEnumerant()) {
+    return api::FromText(kind->getProto().getName());
+  }
+  return "unknown";
+}
+
+[[nodiscard]] std::string Show(rpc::Event::Reader event, Format format) {
+  if (format == Format::kJson) return ToJsonLine(event);
+  const std::string name = event.getName().size() != 0 ? api::FromText(event.getName())
+                                                       : absl::StrCat("#", event.getMachine());
+  return absl::StrCat(event.getSequence(), "  ", FormatTime(event.getNanoseconds()), "  ",
+                      KindOf(event), "  ", Printable(name), "  ",
+                      Printable(api::FromText(event.getText())), "\n");
+}
+
+struct EventsOptions {
+  uint64_t since = 0;
+  uint64_t count = std::numeric_limits<uint64_t>::max();
+  std::string name;  // of the only VM; empty: all
+};
+
+// Prints what comes, until there were as many as wanted.
+class Printer final : public rpc::EventListener::Server {
+ public:
+  Printer(const EventsOptions& options, Format format, kj::Own<kj::PromiseFulfiller<int>> enough)
+      : options_(options), format_(format), left_(options.count), enough_(kj::mv(enough)) {}
+
+ protected:
+  kj::Promise<void> event(EventContext context) override {
+    const auto event = context.getParams().getEvent();
+    const bool wanted = options_.name.empty() || api::FromText(event.getName()) == options_.name;
+    if (!wanted || left_ == 0) return kj::READY_NOW;
+    const int code = Print(Show(event, format_));
+    if (--left_ == 0 || code != 0) {
+      left_ = 0;
+      enough_->fulfill(int{code});
+    }
+    return kj::READY_NOW;
+  }
+
+ private:
+  const EventsOptions& options_;
+  Format format_;
+  uint64_t left_;
+  kj::Own<kj::PromiseFulfiller<int>> enough_;
+};
+
+[[nodiscard]] absl::Status Apply(int id, std::string_view value, EventsOptions& options) {
+  const bool is_since = static_cast<EventsOption>(id) == EventsOption::kSince;
+  const auto number = ParseNumber(value, is_since ? 0 : 1, std::numeric_limits<uint64_t>::max());
+  if (!number.ok()) return Annotate(number.status(), is_since ? "--since" : "--count");
+  (is_since ? options.since : options.count) = *number;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int EventsCommand(std::span<char* const> arguments) {
+  HostCommand command(kEventsCommand, arguments);
+  EventsOptions options;
+  const auto code =
+      command.Read([&](int id, std::string_view value) { return Apply(id, value, options); });
+  if (code) return *code;
+  if (!command.line().operands().empty()) options.name = command.line().operands().front();
+  auto host = command.Connect();
+  if (!host.ok()) return command.Finish(host.status());
+  auto enough = kj::newPromiseAndFulfiller<int>();
+  auto request = (*host)->host().eventsRequest();
+  request.setListener(kj::heap<Printer>(options, command.format(), kj::mv(enough.fulfiller)));
+  request.setSince(options.since);
+  // The call may be answered at once, or when the connection ends.
+  auto asked =
+      request.send().ignoreResult().then([]() -> kj::Promise<int> { return kj::NEVER_DONE; });
+  try {
+    return enough.promise.exclusiveJoin(kj::mv(asked))
+        .exclusiveJoin((*host)->WhenLost().then(
+            []() -> int { KJ_FAIL_REQUIRE("the host service has gone away"); }))
+        .wait((*host)->io().waitScope);
+  } catch (const kj::Exception& exception) {
+    return command.Finish(api::FromException(exception));
+  }
+}
+
+}  // namespace mayfly::cli

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "api/cli/run_options.h"
+#include "api/client/passt_process.h"
+#include "api/codec/machine_spec.h"
+
+namespace mayfly::cli {
+
+// What the options say, with its files open: all but the networks, /dev/kvm and the CPUs' profile.
+[[nodiscard]] absl::StatusOr<api::MachineSpec> OpenFiles(const RunOptions& options);
+
+// The networks, which takes its time where other programs have to be started for them: `passts`.
+[[nodiscard]] absl::Status OpenNets(const RunOptions& options, api::MachineSpec& spec,
+                                    std::vector<api::PasstProcess>& passts);
+
+}  // namespace mayfly::cli

@@ -1,0 +1,249 @@
+#include <array>
+
+#include "api/cli/table/commands.h"
+
+namespace mayfly::cli {
+namespace {
+
+constexpr int Id(PsOption option) { return static_cast<int>(option); }
+constexpr int Id(UpdateOption option) { return static_cast<int>(option); }
+
+constexpr size_t kMostNames = 1000;
+
+constexpr std::string_view kExits =
+    "0; 2 for a bad command, or one that the VM's state does not allow; 125 where it cannot be "
+    "done, as where there is no such VM.";
+constexpr std::array kNotes = {Note{"Exit status", kExits}};
+
+constexpr std::array kHostOptions = {kHost, kHelp};
+constexpr std::array kOutputOptions = {kOutput, kHost, kHelp};
+
+constexpr std::array kPsOptions = {
+    Option{.id = Id(PsOption::kAll),
+           .letter = 'a',
+           .name = "all",
+           .help = "those that have ended, too"},
+    Option{.id = Id(PsOption::kLabel),
+           .letter = 'l',
+           .name = "label",
+           .argument = "NAME=VALUE",
+           .help = "only those that have this label; repeat for more",
+           .presence = Presence::kRequired,
+           .kind = Kind::kText,
+           .times = Times::kRepeated},
+    Option{.id = Id(PsOption::kQuiet), .letter = 'q', .name = "quiet", .help = "names alone"},
+    kOutput,
+    kHost,
+    kHelp,
+};
+
+constexpr std::array kEventsOptions = {
+    Option{.id = static_cast<int>(EventsOption::kSince),
+           .name = "since",
+           .argument = "NUMBER",
+           .help = "only those behind this one, which are as many as are kept (all)",
+           .presence = Presence::kRequired,
+           .kind = Kind::kText},
+    Option{.id = static_cast<int>(EventsOption::kCount),
+           .letter = 'n',
+           .name = "count",
+           .argument = "N",
+           .help = "end after so many",
+           .presence = Presence::kRequired,
+           .kind = Kind::kText},
+    kOutput,
+    kHost,
+    kHelp,
+};
+
+constexpr std::array kTopOptions = {
+    Option{.id = static_cast<int>(TopOption::kEvery),
+           .name = "every",
+           .argument = "TIME",
+           .help = "how long between two looks (1s)",
+           .presence = Presence::kRequired,
+           .kind = Kind::kText},
+    Option{.id = static_cast<int>(TopOption::kCount),
+           .letter = 'n',
+           .name = "count",
+           .argument = "N",
+           .help = "end after so many tables (1 where standard output is no terminal)",
+           .presence = Presence::kRequired,
+           .kind = Kind::kText},
+    kHost,
+    kHelp,
+};
+
+constexpr std::array kConsoleNotes = {
+    Note{"Leaving",
+         "On a terminal every key goes to the guest; Ctrl-] and then q leaves the VM to itself. So "
+         "do SIGINT, SIGTERM and SIGHUP, and the end of this command."},
+    Note{"Exit status",
+         "As of `mayfly run` where the VM has ended; 0 where it was left, 2 or 125 where there is "
+         "no such VM."}};
+
+constexpr std::array kWaitNotes = {
+    Note{"Exit status", "As of `mayfly run`; 2 or 125 where there is no such VM."}};
+
+constexpr std::array kDiskLimitWords = {
+    Word{"iops", "N[:BURST]", "at most so many requests in a second, and so many at once",
+         Kind::kText},
+    Word{"bps", "SIZE[:BURST]", "at most so many bytes in a second, and so many at once",
+         Kind::kText},
+};
+constexpr std::array kNetLimitWords = {
+    Word{"tx-pps", "N[:BURST]", "at most so many packets sent in a second, and so many at once",
+         Kind::kText},
+    Word{"tx-bps", "SIZE[:BURST]", "the same for the bytes sent", Kind::kText},
+    Word{"rx-pps", "N[:BURST]", "the same for the packets received", Kind::kText},
+    Word{"rx-bps", "SIZE[:BURST]", "the same for the bytes received", Kind::kText},
+};
+constexpr std::array kUpdateOptions = {
+    Option{.id = Id(UpdateOption::kDisk),
+           .name = "disk",
+           .argument = "NUMBER[,WORD]...",
+           .help = "new limits of a disk, counted from 0, instead of all that it had: none where "
+                   "no WORD follows. WORD is one of",
+           .presence = Presence::kRequired,
+           .kind = Kind::kText,
+           .words = kDiskLimitWords,
+           .times = Times::kRepeated},
+    Option{.id = Id(UpdateOption::kNet),
+           .name = "net",
+           .argument = "NUMBER[,WORD]...",
+           .help = "new limits of a network card, counted from 0, instead of all that it had. WORD "
+                   "is one of",
+           .presence = Presence::kRequired,
+           .kind = Kind::kText,
+           .words = kNetLimitWords,
+           .times = Times::kRepeated},
+    Option{.id = Id(UpdateOption::kResize),
+           .name = "resize",
+           .argument = "NUMBER",
+           .help = "tell the guest the size that the disk's file has now; make it larger first",
+           .presence = Presence::kRequired,
+           .kind = Kind::kText,
+           .times = Times::kRepeated},
+    kHost,
+    kHelp,
+};
+
+}  // namespace
+
+constinit const Command kPsCommand = {
+    .name = "ps",
+    .summary = "list the VMs of a host service",
+    .usage = "[OPTION]...",
+    .description =
+        "Lists the VMs of a host service that you may see, in the order of their "
+        "launches. As JSON, one to a line.",
+    .options = kPsOptions,
+    .notes = kNotes,
+};
+constinit const Command kConsoleCommand = {
+    .name = "console",
+    .summary = "attach this terminal to a VM's console",
+    .usage = "NAME",
+    .description =
+        "Shows what a VM writes to its console, beginning with what nobody has read, as far as "
+        "it is kept, and carries standard input to it. Whoever had it loses it.",
+    .options = kHostOptions,
+    .operands = Kind::kMachine,
+    .least = 1,
+    .most = 1,
+    .notes = kConsoleNotes,
+};
+constinit const Command kWaitCommand = {
+    .name = "wait",
+    .summary = "wait for a VM's end; its exit status becomes the command's",
+    .usage = "NAME",
+    .description = "Waits until a VM has ended.",
+    .options = kHostOptions,
+    .operands = Kind::kMachine,
+    .least = 1,
+    .most = 1,
+    .notes = kWaitNotes,
+};
+constinit const Command kKillCommand = {
+    .name = "kill",
+    .summary = "end VMs",
+    .usage = "NAME...",
+    .description = "Ends VMs now, as pulling their plug would.",
+    .options = kHostOptions,
+    .operands = Kind::kMachine,
+    .least = 1,
+    .most = kMostNames,
+    .notes = kNotes,
+};
+constinit const Command kRmCommand = {
+    .name = "rm",
+    .summary = "end VMs, and forget what is kept of detached ones that have ended",
+    .usage = "NAME...",
+    .description =
+        "Ends VMs now where they live, and has the host service forget them: the exit "
+        "status and the console of a detached VM are kept until then.",
+    .options = kHostOptions,
+    .operands = Kind::kMachine,
+    .least = 1,
+    .most = kMostNames,
+    .notes = kNotes,
+};
+constinit const Command kStatsCommand = {
+    .name = "stats",
+    .summary = "say what a VM has done",
+    .usage = "NAME",
+    .description = "Says what a VM, its disks and its network cards have done since it was made.",
+    .options = kOutputOptions,
+    .operands = Kind::kMachine,
+    .least = 1,
+    .most = 1,
+    .notes = kNotes,
+};
+constinit const Command kInspectCommand = {
+    .name = "inspect",
+    .summary = "say what a VM is, and what it was launched with",
+    .usage = "NAME",
+    .description =
+        "Says, as JSON, what the host service knows of a VM (MachineInfo of "
+        "api/mayfly.capnp), and the specification that it was launched with.",
+    .options = kHostOptions,
+    .operands = Kind::kMachine,
+    .least = 1,
+    .most = 1,
+    .notes = kNotes,
+};
+constinit const Command kEventsCommand = {
+    .name = "events",
+    .summary = "say what happens to VMs, as it happens",
+    .usage = "[NAME]",
+    .description =
+        "Says what happens to all VMs that you may see, or to one: first what is kept, "
+        "then what comes, a line each, until it is interrupted.",
+    .options = kEventsOptions,
+    .operands = Kind::kMachine,
+    .most = 1,
+    .notes = kNotes,
+};
+constinit const Command kTopCommand = {
+    .name = "top",
+    .summary = "show what VMs take of the host",
+    .usage = "[OPTION]...",
+    .description =
+        "Shows the living VMs, the busiest first: on a terminal again and again, until "
+        "it is interrupted.",
+    .options = kTopOptions,
+    .notes = kNotes,
+};
+constinit const Command kUpdateCommand = {
+    .name = "update",
+    .summary = "change the limits of a VM's disks and network cards",
+    .usage = "NAME OPTION...",
+    .description = "Changes a running VM.",
+    .options = kUpdateOptions,
+    .operands = Kind::kMachine,
+    .least = 1,
+    .most = 1,
+    .notes = kNotes,
+};
+
+}  // namespace mayfly::cli

@@ -1,0 +1,213 @@
+// The commands that ask a host service, with a real one.
+
+#include <signal.h>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "tests/cli/cli_test.h"
+
+namespace mayfly::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr int kUsage = 2;
+constexpr int kFailure = 125;
+constexpr std::chrono::seconds kPatience{40};
+constexpr std::chrono::milliseconds kStep{10};
+
+class HostCommandsTest : public CliTest {
+ protected:
+  void SetUp() override {
+    CliTest::SetUp();
+    daemon_.emplace(
+        std::vector<std::string>{std::filesystem::current_path() / "mayflyd", "--socket", Socket()},
+        std::vector<std::string>{"HOME=" + Path("home")}, Path("work"));
+    daemon_->Start();
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (Host({"ps"}).Run().exit_code != 0) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << Host({"ps"}).Run().err;
+      std::this_thread::sleep_for(kStep);
+    }
+  }
+  void TearDown() override {
+    daemon_->Signal(SIGTERM);
+    EXPECT_EQ(daemon_->Wait().exit_code, 0);
+    daemon_.reset();
+    CliTest::TearDown();
+  }
+
+  [[nodiscard]] std::string Socket() const { return Path("host.sock"); }
+  [[nodiscard]] Command Host(std::vector<std::string> words) const {
+    words.insert(words.begin(), std::filesystem::current_path() / "mayfly");
+    return {std::move(words), {"HOME=" + Path("home"), "MAYFLY_HOST=" + Socket()}, Path("work")};
+  }
+  // A VM of the guest `echo`, which says "ready" and waits for words.
+  void StartEcho(Command& command) {
+    command.Environment("MAYFLY_HOST=" + Socket());
+    command.Start();
+    command.AwaitOutput("ready");
+  }
+  void ExpectComplaint(const std::vector<std::string>& words, int code,
+                       const std::vector<std::string>& parts) {
+    const CommandResult result = Host(words).Run();
+    EXPECT_EQ(result.exit_code, code) << result.err;
+    EXPECT_THAT(result.out, IsEmpty());
+    EXPECT_THAT(result.err, StartsWith("mayfly: "));
+    for (const std::string& part : parts) EXPECT_THAT(result.err, HasSubstr(part));
+    EXPECT_THAT(result.err, Not(HasSubstr("exception")));
+  }
+
+  std::optional<Command> daemon_;
+};
+
+TEST_F(HostCommandsTest, RunIsTheSameAsWithout) {
+  const CommandResult result = Host({"run", "--kernel", GuestPath("hello")}).Run();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "Hello from a Mayfly guest\n");
+  EXPECT_THAT(result.err, IsEmpty());
+  EXPECT_EQ(
+      Host({"run", "--kernel", GuestPath("exit_status"), "--cmdline", "status=9"}).Run().exit_code,
+      9);
+  EXPECT_EQ(Host({"run", "--kernel", GuestPath("triple_fault")}).Run().exit_code, 139);
+  EXPECT_EQ(Host({"run", "--kernel", GuestPath("spin"), "--timeout", "200ms"}).Run().exit_code,
+            124);
+  EXPECT_THAT(Host({"events", "-n", "1"}).Run().out, HasSubstr("launched"));
+  // Without the service, which then knows nothing of it.
+  EXPECT_EQ(Host({"run", "--host", "none", "--kernel", GuestPath("hello")}).Run().exit_code, 0);
+  EXPECT_EQ(Host({"--host=none", "run", "--kernel", GuestPath("hello")}).Run().exit_code, 0);
+}
+
+TEST_F(HostCommandsTest, OthersSeeAVmAndEndIt) {
+  const std::string disk = MakeSparseFile("disk", 65536);
+  Command vm = Mayfly({"run", "--kernel", GuestPath("echo"), "--name", "web", "--label",
+                       "team=blue", "--disk", disk + ",serial=x"});
+  StartEcho(vm);
+  EXPECT_THAT(Host({"ps"}).Run().out,
+              AllOf(StartsWith("NAME"), HasSubstr("web"), HasSubstr("running"),
+                    HasSubstr("team=blue"), HasSubstr("128 MiB"), Not(HasSubstr("\x1b"))));
+  EXPECT_EQ(Host({"ps", "-q"}).Run().out, "web\n");
+  EXPECT_EQ(Host({"ps", "-q", "--label", "team=red"}).Run().out, "");
+  EXPECT_THAT(Host({"ps", "-o", "json"}).Run().out,
+              AllOf(HasSubstr("\"name\":\"web\""), HasSubstr("\"state\":\"running\"")));
+  EXPECT_THAT(Host({"stats", "web"}).Run().out,
+              AllOf(HasSubstr("state     running"), HasSubstr("DISK")));
+  EXPECT_THAT(Host({"stats", "web", "-o", "json"}).Run().out, HasSubstr("\"capacity\": \"65536\""));
+  EXPECT_THAT(Host({"inspect", "web"}).Run().out,
+              AllOf(HasSubstr("\"name\": \"web\""), HasSubstr("\"serial\": \"x\"")));
+  EXPECT_THAT(Host({"top", "--every", "100ms"}).Run().out,
+              AllOf(HasSubstr("1 VMs with 1 CPUs"), HasSubstr("web")));
+  EXPECT_THAT(Host({"complete", "--", "kill", ""}).Run().out, StartsWith("word\tweb\t"));
+  Command waiting = Host({"wait", "web"});
+  waiting.Start();
+  EXPECT_EQ(Host({"kill", "web"}).Run().exit_code, 0);
+  EXPECT_EQ(vm.Wait().exit_code, 143);
+  EXPECT_EQ(waiting.Wait().exit_code, 143);
+  EXPECT_THAT(Host({"events", "-n", "2"}).Run().out,
+              AllOf(HasSubstr("launched  web"), HasSubstr("exited  web")));
+}
+
+TEST_F(HostCommandsTest, UpdateChangesLimitsAndSizes) {
+  const std::string disk = MakeSparseFile("disk", 65536);
+  Command vm = Mayfly(
+      {"run", "--kernel", GuestPath("echo"), "--name", "web", "--net", "none", "--disk", disk});
+  StartEcho(vm);
+  EXPECT_EQ(Host({"update", "web", "--disk", "0,iops=100:200,bps=1M", "--net", "0,tx-bps=1M"})
+                .Run()
+                .exit_code,
+            0);
+  std::filesystem::resize_file(disk, 131072);
+  EXPECT_THAT(Host({"update", "web", "--resize", "0"}).Run().out, HasSubstr("128 KiB"));
+  ExpectComplaint({"update", "web", "--disk", "7,iops=1"}, kFailure, {"--disk", "7"});
+  ExpectComplaint({"update", "web", "--disk", "0,wings=1"}, kUsage, {"wings", "iops="});
+  ExpectComplaint({"update", "web", "--net", "x"}, kUsage, {"--net", "\"x\""});
+  ExpectComplaint({"update", "web"}, kUsage, {"what is to change"});
+  vm.Write("quit\n");
+  EXPECT_EQ(vm.Wait().exit_code, 0);
+}
+
+TEST_F(HostCommandsTest, ConsoleIsTakenOverAndLeft) {
+  Command vm = Mayfly({"run", "--kernel", GuestPath("echo"), "--name", "web"});
+  StartEcho(vm);
+  Command leaving = Host({"console", "web"});
+  leaving.Start();
+  leaving.Write("one\n");
+  leaving.AwaitOutput("ONE");
+  leaving.Signal(SIGTERM);
+  EXPECT_EQ(leaving.Wait().exit_code, 143);
+  EXPECT_EQ(Host({"ps", "-q"}).Run().out, "web\n");
+  Command console = Host({"console", "web"});
+  console.Start();
+  console.Write("hello\n");
+  console.AwaitOutput("HELLO");
+  console.Write("quit\n");
+  EXPECT_EQ(console.Wait().exit_code, 0);
+  EXPECT_EQ(vm.Wait().exit_code, 0);
+}
+
+TEST_F(HostCommandsTest, DetachedVmsAreKeptUntilTheyAreRemoved) {
+  EXPECT_EQ(Host({"run", "-d", "--name", "web", "--kernel", GuestPath("echo")}).Run().out, "web\n");
+  Command console = Host({"console", "web"});
+  console.Start();
+  console.AwaitOutput("ready");
+  console.Write("quit\n");
+  EXPECT_EQ(console.Wait().exit_code, 0);
+  EXPECT_EQ(Host({"wait", "web"}).Run().exit_code, 0);
+  EXPECT_EQ(Host({"ps", "-q"}).Run().out, "");
+  EXPECT_EQ(Host({"ps", "-aq"}).Run().out, "web\n");
+  EXPECT_EQ(Host({"rm", "web"}).Run().exit_code, 0);
+
+  std::string name = Host({"run", "--detach", "--kernel", GuestPath("spin")}).Run().out;
+  EXPECT_THAT(name, StartsWith("vm-"));
+  name.pop_back();
+  EXPECT_THAT(Host({"inspect", name}).Run().out, HasSubstr("\"detached\": true"));
+  const CommandResult removed = Host({"rm", name}).Run();
+  EXPECT_EQ(removed.exit_code, 0) << removed.err;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (Host({"ps", "-aq"}).Run().out != "" && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kStep);
+  }
+  EXPECT_EQ(Host({"ps", "-aq"}).Run().out, "");
+}
+
+TEST_F(HostCommandsTest, MistakesAreSaid) {
+  for (const char* command : {"console", "wait", "kill", "rm", "stats", "inspect"}) {
+    ExpectComplaint({command, "nobody"}, kFailure, {"\"nobody\""});
+    ExpectComplaint({command}, kUsage, {"NAME", std::string("mayfly ") + command + " --help"});
+  }
+  const std::vector<std::string> detached = {"run", "-d", "--kernel", GuestPath("hello")};
+  const auto with = [&](const std::string& option, const std::string& value) {
+    std::vector<std::string> words = detached;
+    words.insert(words.end(), {option, value});
+    return words;
+  };
+  ExpectComplaint(with("--net", "user"), kUsage, {"user", "--detach"});
+  ExpectComplaint(with("--host", "none"), kUsage, {"--host", "MAYFLY_HOST"});
+  ExpectComplaint(with("--disk", "/nonexistent/disk"), kUsage, {"/nonexistent/disk"});
+  ExpectComplaint({"ps", "--label", "team"}, kUsage, {"--label", "NAME=VALUE"});
+  ExpectComplaint({"ps", "extra"}, kUsage, {"\"extra\""});
+  ExpectComplaint({"ps", "-o", "xml"}, kUsage, {"\"xml\""});
+  ExpectComplaint({"top", "--every", "1ms"}, kUsage, {"100ms"});
+  ExpectComplaint({"events", "--since", "x"}, kUsage, {"--since"});
+  ExpectComplaint({"--host", "/nonexistent/socket", "ps"}, kFailure,
+                  {"/nonexistent/socket", "start it: mayflyd"});
+  ExpectComplaint({"--host", "none", "ps"}, kUsage, {"--host", "MAYFLY_HOST"});
+  ExpectComplaint({"run", "--kernel", GuestPath("hello"), "--name", "-bad-"}, kUsage, {"name"});
+  ExpectComplaint({"run", "--kernel", GuestPath("hello"), "--cgroup-parent", "/x"}, kUsage,
+                  {"--cgroup-parent", "--host none"});
+  const std::string odd = MakeSparseFile("odd", 1000);
+  ExpectComplaint({"run", "--kernel", GuestPath("hello"), "--disk", odd}, kUsage, {odd, "512"});
+}
+
+}  // namespace
+}  // namespace mayfly::testing
