@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -143,6 +144,21 @@ TEST_F(ShellsTest, Fish) {
   EXPECT_EQ(complete("mayfly run --disk a.img,overlay=ke"), "a.img,overlay=kernel.elf\n");
   std::filesystem::remove_all(Path("home"));
   ASSERT_TRUE(std::filesystem::create_directory(Path("home")));
+}
+
+TEST_F(ShellsTest, DocumentHasTheCommandsAsTheProgramTellsThem) {
+  std::ifstream file("docs/cli.md");
+  std::ostringstream document;
+  document << file.rdbuf();
+  std::istringstream commands(Mayfly({"complete", "--", ""}).Run().out);
+  int count = 0;
+  for (std::string line; std::getline(commands, line); ++count) {
+    const size_t name = line.find('\t') + 1;
+    const size_t summary = line.find('\t', name) + 1;
+    EXPECT_THAT(document.str(), HasSubstr("| `" + line.substr(name, summary - name - 1) + "` | " +
+                                          line.substr(summary) + " |\n"));
+  }
+  EXPECT_GT(count, 10);
 }
 
 TEST_F(ShellsTest, ManualPagesAreInOrder) {
