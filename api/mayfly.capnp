@@ -25,7 +25,8 @@ enum BootProtocol {
 
 struct NamedFile {
   file @0 :File;
-  name @1 :Text;  # as the user wrote it: for messages only, never opened
+  name @1 :Text;  # as the user wrote it, for messages. A Host opens it where `file` is missing, for root and its own user: an
+                  # absolute path. A Vmm never does
 }
 
 struct RateLimit {

@@ -26,11 +26,12 @@ namespace {
   });
 }
 
-// All but what the host alone gives: the client's files travel on as they came.
-void FillRequest(Fleet& fleet, rpc::Host::LaunchParams::Reader params,
+// What the client gives, and what the host alone has: the client's files travel on as they came.
+void FillRequest(Fleet& fleet, rpc::Host::LaunchParams::Reader params, NamedFiles files,
                  rpc::Vmm::CreateParams::Builder request) {
   request.setKvm(fleet.kvm());
   request.setSpec(params.getSpec());
+  files.PutInto(request.getSpec());
   request.getSpec().setCpuProfile(fleet.cpu_profile());
   request.setStart(params.getStart());
   if (params.hasOutput()) request.setOutput(params.getOutput());
@@ -62,23 +63,27 @@ constexpr capnp::uint kDescribedInATurn = 32;
 
 }  // namespace
 
-absl::StatusOr<VmRef> HostServer::StartProcess(rpc::Host::LaunchParams::Reader params) {
+absl::StatusOr<HostServer::Started> HostServer::StartProcess(
+    rpc::Host::LaunchParams::Reader params) {
   const Nanoseconds requested = MonotonicNow();
   MAYFLY_ASSIGN_OR_RETURN(VmFacts facts, DecodeFacts(params));
   facts.requested = requested;
-  return fleet_.Start(peer_, std::move(facts), params.getSpec(), quota_);
+  MAYFLY_ASSIGN_OR_RETURN(NamedFiles files, NamedFiles::Open(peer_, params.getSpec()));
+  MAYFLY_ASSIGN_OR_RETURN(VmRef vm,
+                          fleet_.Start(peer_, std::move(facts), params.getSpec(), quota_));
+  return Started{.vm = std::move(vm), .files = std::move(files)};
 }
 
 kj::Promise<void> HostServer::launch(LaunchContext context) {
   const auto params = context.getParams();
-  absl::StatusOr<VmRef> started = StartProcess(params);
+  absl::StatusOr<Started> started = StartProcess(params);
   if (!started.ok()) {
     ++fleet_.counters().failures;
     return ToException(started.status());
   }
-  VmRef vm = *std::move(started);
+  VmRef vm = std::move(started->vm);
   auto request = vm->vmm().createRequest();
-  FillRequest(fleet_, params, request);
+  FillRequest(fleet_, params, std::move(started->files), request);
   const auto state = params.getStart() ? Vm::State::RUNNING : Vm::State::CREATED;
   const bool detached = params.getDetached();
   context.releaseParams();

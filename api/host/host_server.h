@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "api/host/connection_limits.h"
 #include "api/host/fleet.h"
+#include "api/host/named_files.h"
 #include "api/host/peer.h"
 #include "api/host/quota.h"
 #include "api/mayfly.capnp.h"
@@ -35,7 +36,12 @@ class HostServer final : public rpc::Host::Server {
  private:
   static constexpr unsigned kMostListeners = 16;
 
-  [[nodiscard]] absl::StatusOr<VmRef> StartProcess(rpc::Host::LaunchParams::Reader params);
+  // A process for a VM, and what the client does not bring itself.
+  struct Started {
+    VmRef vm;
+    NamedFiles files;
+  };
+  [[nodiscard]] absl::StatusOr<Started> StartProcess(rpc::Host::LaunchParams::Reader params);
 
   Fleet& fleet_;
   const ConnectionLimits& connections_;

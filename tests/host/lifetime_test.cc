@@ -41,6 +41,21 @@ TEST_F(LifetimeTest, OneRoundTripLaunchesAndAwaitsTheEnd) {
   StopDaemon();
 }
 
+// For clients that cannot send descriptors.
+TEST_F(LifetimeTest, OpensForItsOwnUserWhatIsNamedAndNotSent) {
+  StartDaemon();
+  auto client = Connect();
+  auto request = client->host().launchRequest();
+  auto spec = request.initSpec();
+  const std::string kernel = fs::absolute(GuestPath("exit_status"));
+  spec.initKernel().setName(kernel.c_str());
+  spec.setCommandLine("42");
+  request.setStart(true);
+  const auto ended = request.send().getMachine().waitRequest().send().wait(io_.waitScope);
+  EXPECT_EQ(ended.getStatus().getStatus(), 42);
+  StopDaemon();
+}
+
 TEST_F(LifetimeTest, TheConsoleIsReadBeforeTheEndIsTold) {
   StartDaemon();
   auto client = Connect();

@@ -152,5 +152,24 @@ TEST_F(RefusalsTest, BadWordsAreUsageErrors) {
   EXPECT_EQ(lengthy.exit_code, 1);
 }
 
+TEST_F(RefusalsTest, AFileThatCannotBeOpenedIsAnErrorThatNamesItsField) {
+  StartDaemon();
+  auto client = Connect();
+  const auto error = [&](const std::function<void(Request&)>& spoil) {
+    return LaunchError(*client, spoil);
+  };
+  EXPECT_THAT(
+      error([](Request& request) { request.getSpec().initKernel().setName("/nowhere/vmlinux"); }),
+      AllOf(HasSubstr("INVALID_ARGUMENT: kernel: "), HasSubstr("/nowhere/vmlinux")));
+  EXPECT_THAT(error([](Request& request) { request.getSpec().initInitrd().setName("initrd"); }),
+              AllOf(HasSubstr("INVALID_ARGUMENT: initrd.name: "), HasSubstr("absolute")));
+  EXPECT_THAT(error([](Request& request) {
+                request.getSpec().initDisks(1)[0].initImage().setName("/dev");
+              }),
+              HasSubstr("disks[0].image: "));
+  AwaitCount(*client, 0);
+  StopDaemon();
+}
+
 }  // namespace
 }  // namespace mayfly::testing
