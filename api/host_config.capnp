@@ -16,7 +16,7 @@ struct HostConfig {
   socket @0 :Text;               # where clients connect. Empty: /run/mayfly/mayflyd.sock for root,
                                  # $XDG_RUNTIME_DIR/mayfly/mayflyd.sock for others
   socketMode @1 :Text = "0600";  # who may connect, in octal
-  socketGroup @2 :Text;          # the group that the socket belongs to. Empty: the service's own
+  socketGroup @2 :Text;          # the group that the socket belongs to: of /etc/group, or a number. Empty: the service's own
   cgroupParent @3 :Text;         # where VMs' cgroups are made, such as "/fleet", which then holds all VMs.
                                  # Empty: mayfly, for VMs with limits of their own
   total @4 :Share;               # of machines, no more than open files and pids are enough for, in any case

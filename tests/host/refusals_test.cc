@@ -123,8 +123,9 @@ TEST_F(RefusalsTest, ABadConfigurationIsAnErrorThatNamesTheField) {
 }
 
 TEST_F(RefusalsTest, AConnectionHasItsShareAndNoMore) {
-  const std::string path =
-      MakeFile("config.json", R"({"eachConnection": {"machines": 2, "memoryBytes": "300M"}})");
+  const std::string path = MakeFile(
+      "config.json",
+      R"({"socketGroup": "root", "eachConnection": {"machines": 2, "memoryBytes": "300M"}})");
   StartDaemon({"--config", path});
   auto client = Connect();
   auto first = LaunchRequest(*client, "halt").send();
