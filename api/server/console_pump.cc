@@ -57,8 +57,11 @@ kj::Promise<void> ConsolePump::Run(rpc::ByteStream::Client reader) {
         [this, reader = std::move(reader)]() mutable { return Run(std::move(reader)); });
   }
   if (finished_) {
-    // What was written before it arrives before it: nobody needs to wait for the answer.
-    reader.endRequest().send().ignoreResult().detach([](kj::Exception&&) {});
+    // What was written before it arrives before it: nobody needs to wait for the answer. But with
+    // the reader would go the writes that are under way to it, where a client or a host service on
+    // the way there takes their end for a wish to cancel them.
+    auto ended = reader.endRequest().send().ignoreResult();
+    ended.attach(std::move(reader)).detach([](kj::Exception&&) {});
     return kj::READY_NOW;
   }
   return observer_.whenBecomesReadable()
