@@ -373,6 +373,14 @@ interface Machine {
 
   attach @12 () -> ();
   # Undoes detach: the VM lives as long as somebody holds its Machine.
+
+  pause @13 () -> ();
+  # Answers when no vCPU runs, and nobody touches the guest's memory any more, its disks and network devices neither. The
+  # time of the host goes on, the VM's timeout too; kill() works. FAILED_PRECONDITION before start() and after the end.
+  # Twice is fine.
+
+  resume @14 () -> ();
+  # Goes on. A guest whose clock is KVM's is told that it did not run for a while. Does nothing where it was not paused.
 }
 
 interface Vmm {

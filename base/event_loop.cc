@@ -49,6 +49,7 @@ void EventLoop::Post(Work work) {
     const std::scoped_lock lock(mutex_);
     if (state_ == State::kStopping || state_ == State::kStopped) return;
     posted_.push_back(std::move(work));
+    changed_.notify_all();
   }
   wake_.Signal();
 }
@@ -69,6 +70,7 @@ void EventLoop::RunSync(const Work& work) {
       // Under the lock: the waiter, who owns `done`, cannot leave before we let go of it.
       changed_.notify_all();
     });
+    changed_.notify_all();
     wake_.Signal();
     changed_.wait(lock, [&] { return done; });
   }
@@ -97,6 +99,12 @@ void EventLoop::RunPosted() {
     work.swap(posted_);
   }
   for (const Work& item : work) item();
+}
+
+// Not by epoll_wait(2), which what is held would keep awake.
+void EventLoop::AwaitPosted() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !posted_.empty() || state_ != State::kRunning; });
 }
 
 void EventLoop::Dispatch(int fd) {
@@ -132,6 +140,10 @@ void EventLoop::Run() {
         return;
       }
     }
+    if (held_) {
+      AwaitPosted();
+      continue;
+    }
     const int ready = ::epoll_wait(epoll_.get(), events.data(), kBatch, kForever);
     if (ready <= 0) continue;  // EINTR
     for (const epoll_event& event : std::span(events).first(static_cast<size_t>(ready))) {
@@ -146,6 +158,7 @@ void EventLoop::Stop() {
     if (state_ == State::kStopped) return;
     // A loop that never ran has nobody to serve what was posted: it ends here.
     state_ = state_ == State::kNew ? State::kStopped : State::kStopping;
+    changed_.notify_all();
   }
   wake_.Signal();
 }

@@ -53,6 +53,10 @@ class EventLoop final {
   // held that a handler takes.
   void RunSync(const Work& work);
 
+  // Until Release() no handler is called; what is posted is done as ever. On the loop's thread.
+  void Hold() { held_ = true; }
+  void Release() { held_ = false; }
+
   // Says that Run() is about to be called, for certain: from now on RunSync() waits for it, for
   // callers that must not do the loop's work themselves. Once, before Run().
   void Announce();
@@ -69,12 +73,15 @@ class EventLoop final {
   [[nodiscard]] bool Serving() const { return state_ != State::kNew && state_ != State::kStopped; }
   void RunInPlace(const Work& work, std::unique_lock<std::mutex>& lock);
   void RunPosted();
+  // While handlers are held: until something is posted, or the loop is to end.
+  void AwaitPosted();
   void Dispatch(int fd);
 
   OwnedFd epoll_;
   EventFd wake_;
   // shared_ptr: a handler may Unwatch() itself, or another whose event waits in the same batch.
   std::unordered_map<int, std::shared_ptr<Work>> handlers_;
+  bool held_ = false;  // of the loop's thread
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -42,6 +42,36 @@ TEST_F(EventLoopTest, CallsTheHandlerOfAReadableFd) {
   EXPECT_FALSE(event.Drain());
 }
 
+TEST_F(EventLoopTest, HeldHandlersWaitWhilePostedWorkIsDone) {
+  const EventFd event = EventFd::Create().value();
+  std::atomic<int> calls = 0;
+  ASSERT_TRUE(loop_
+                  ->Watch(event.fd(),
+                          [&] {
+                            event.Drain();
+                            ++calls;
+                          })
+                  .ok());
+  loop_->Announce();  // what follows is the loop's to do
+  Start();
+  loop_->RunSync([this] { loop_->Hold(); });
+  event.Signal();
+  bool posted = false;
+  loop_->Post([&posted] { posted = true; });
+  loop_->RunSync([] {});
+  EXPECT_TRUE(posted);
+  EXPECT_EQ(calls, 0);
+  loop_->RunSync([this] { loop_->Release(); });
+  while (calls == 0) std::this_thread::yield();
+}
+
+TEST_F(EventLoopTest, AHeldLoopCanBeStopped) {
+  loop_->Announce();
+  Start();
+  loop_->RunSync([this] { loop_->Hold(); });
+  Finish();  // returns
+}
+
 TEST_F(EventLoopTest, ATimerFires) {
   const Timer timer = Timer::Create().value();
   ASSERT_TRUE(loop_

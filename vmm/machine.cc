@@ -238,6 +238,35 @@ void Machine::RunVcpu(size_t index) {
   vcpus_[index]->Run();
 }
 
+absl::Status Machine::CheckRunning() const {
+  const std::scoped_lock lock(mutex_);
+  if (ending_) return absl::FailedPreconditionError("the VM has ended");
+  if (!started_) return absl::FailedPreconditionError("the VM was not started yet");
+  return absl::OkStatus();
+}
+
+absl::Status Machine::Pause() {
+  MAYFLY_RETURN_IF_ERROR(CheckRunning());
+  // vCPUs first: one of them may be waiting for the io thread.
+  for (const auto& vcpu : vcpus_) vcpu->Pause();
+  for (const auto& vcpu : vcpus_) vcpu->AwaitPause();
+  if (virtio_) virtio_->Pause();
+  {
+    const std::scoped_lock lock(mutex_);
+    paused_ = true;
+  }
+  return CheckRunning();  // it may have ended before it came to rest
+}
+
+absl::Status Machine::Resume() {
+  MAYFLY_RETURN_IF_ERROR(CheckRunning());
+  if (virtio_) virtio_->Resume();
+  for (const auto& vcpu : vcpus_) vcpu->Resume();
+  const std::scoped_lock lock(mutex_);
+  paused_ = false;
+  return absl::OkStatus();
+}
+
 void Machine::End(ExitReason reason, std::string detail) {
   Exit({.reason = reason, .detail = std::move(detail)});
 }
@@ -268,7 +297,8 @@ std::optional<ExitStatus> Machine::exit_status() const {
 MachineState Machine::state() const {
   const std::scoped_lock lock(mutex_);
   if (status_) return MachineState::kEnded;
-  return started_ ? MachineState::kRunning : MachineState::kCreated;
+  if (!started_) return MachineState::kCreated;
+  return paused_ ? MachineState::kPaused : MachineState::kRunning;
 }
 
 void Machine::Exit(ExitStatus status) {

@@ -34,7 +34,8 @@ namespace mayfly::vmm {
 // Destruction ends it if nothing has, and joins all threads; a process that is about to exit anyway
 // skips it.
 //
-// Threading: Create(), Start() and the destructor on one thread; the rest on any.
+// Threading: Create(), Start(), Pause(), Resume() and the destructor on one thread; the rest on
+// any.
 class Machine final : private ExitSink {
   class Passkey {
     friend class Machine;
@@ -58,6 +59,11 @@ class Machine final : private ExitSink {
   // Lets the vCPUs run. Errors: FailedPrecondition when called twice, or when the VM has ended
   // already; those of MachineConfig::thread_setup.
   [[nodiscard]] absl::Status Start();
+  // Has the guest rest: when this returns OK, no vCPU runs, and nobody touches guest memory until
+  // Resume(). Its end can still come, from outside: the timeout goes on. Twice is fine, either.
+  // Errors: FailedPrecondition when the VM was not started, or has ended.
+  [[nodiscard]] absl::Status Pause();
+  [[nodiscard]] absl::Status Resume();
   // Ends the VM from outside; does nothing when it has ended already. `reason`: kKilled or
   // kTimeout.
   void End(ExitReason reason, std::string detail);
@@ -85,6 +91,8 @@ class Machine final : private ExitSink {
   [[nodiscard]] absl::Status PrepareThreads();
   // What vCPU `index` does with its thread.
   void RunVcpu(size_t index);
+  // Whether the guest can rest, or go on. Errors: FailedPrecondition.
+  [[nodiscard]] absl::Status CheckRunning() const;
   void Exit(ExitStatus status) override;
 
   MachineConfig config_;
@@ -104,6 +112,7 @@ class Machine final : private ExitSink {
 
   mutable std::mutex mutex_;
   bool started_ = false;  // these are guarded by mutex_
+  bool paused_ = false;
   bool ending_ = false;
   std::optional<ExitStatus> status_;  // set once the devices are quiescent
 };

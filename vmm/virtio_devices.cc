@@ -142,6 +142,22 @@ absl::Status VirtioDevices::BindTo(const Vm& vm) const {
   return absl::OkStatus();
 }
 
+void VirtioDevices::Pause() {
+  loop_->RunSync([this] {
+    if (std::exchange(paused_, true)) return;
+    for (const auto& transport : transports_) transport->Settle();
+    loop_->Hold();
+  });
+}
+
+void VirtioDevices::Resume() {
+  loop_->RunSync([this] {
+    if (!std::exchange(paused_, false)) return;
+    loop_->Release();
+    for (const auto& change : std::exchange(put_off_, {})) change();
+  });
+}
+
 void VirtioDevices::Quiesce() {
   quiesced_ = true;
   for (const auto& transport : transports_) transport->Quiesce();
@@ -155,21 +171,27 @@ absl::Status VirtioDevices::Change(const std::function<absl::Status()>& change) 
   return status;
 }
 
-absl::Status VirtioDevices::UpdateDisk(size_t disk, const virtio::RateLimits& limits) {
-  if (disk >= disks_.size()) return NoSuchDevice("disk", disk, disks_.size());
-  return Change([this, disk, &limits] {
-    disks_[disk].device->UpdateLimits(limits);
+absl::Status VirtioDevices::ChangeLimits(std::function<void()> change) {
+  return Change([this, &change] {
+    if (paused_) {
+      put_off_.push_back(std::move(change));
+    } else {
+      change();
+    }
     return absl::OkStatus();
   });
+}
+
+absl::Status VirtioDevices::UpdateDisk(size_t disk, const virtio::RateLimits& limits) {
+  if (disk >= disks_.size()) return NoSuchDevice("disk", disk, disks_.size());
+  return ChangeLimits([this, disk, limits] { disks_[disk].device->UpdateLimits(limits); });
 }
 
 absl::Status VirtioDevices::UpdateNet(size_t net, const std::optional<virtio::RateLimits>& transmit,
                                       const std::optional<virtio::RateLimits>& receive) {
   if (net >= nets_.size()) return NoSuchDevice("network device", net, nets_.size());
-  return Change([this, net, &transmit, &receive] {
-    nets_[net]->UpdateLimits(transmit, receive);
-    return absl::OkStatus();
-  });
+  return ChangeLimits(
+      [this, net, transmit, receive] { nets_[net]->UpdateLimits(transmit, receive); });
 }
 
 absl::StatusOr<uint64_t> VirtioDevices::ResizeDisk(size_t disk) {

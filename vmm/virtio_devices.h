@@ -65,6 +65,11 @@ class VirtioDevices final {
   // Serves the devices until Stop().
   void Run() { loop_->Run(); }
   void Stop() { loop_->Stop(); }
+  // Finishes the I/O that is in flight, and begins none until Resume(): when this returns, nobody
+  // touches guest memory for a device. While the guest's CPUs rest. Does nothing the second time.
+  void Pause();
+  // Goes on. Does nothing when it was not paused.
+  void Resume();
   // Ends all I/O for good: when this returns, no disk is touched any more, and the locks on them
   // are released.
   void Quiesce();
@@ -94,12 +99,17 @@ class VirtioDevices final {
                                           const Surroundings& surroundings);
   // Runs `change` on the io thread, unless all is over.
   [[nodiscard]] absl::Status Change(const std::function<absl::Status()>& change);
+  // The same for what may set I/O going: while paused, at the end of that.
+  [[nodiscard]] absl::Status ChangeLimits(std::function<void()> change);
 
   const std::unique_ptr<EventLoop> loop_;
   std::vector<std::unique_ptr<virtio::MmioTransport>> transports_;  // in the order of their slots
   // The devices within transports_, and what they are made of. Of the io thread once it runs.
   std::vector<Disk> disks_;
   std::vector<virtio::Net*> nets_;
+  // Of the io thread.
+  bool paused_ = false;
+  std::vector<std::function<void()>> put_off_;  // until the end of the pause
   std::atomic<bool> quiesced_ = false;  // set ahead of the io thread's last work for transports_
 };
 

@@ -49,6 +49,14 @@ void MachineClient::Kill() {
   machine_.killRequest().send().ignoreResult().detach([](kj::Exception&&) {});
 }
 
+kj::Promise<absl::Status> MachineClient::Pause() {
+  return StatusOf(machine_.pauseRequest().send());
+}
+
+kj::Promise<absl::Status> MachineClient::Resume() {
+  return StatusOf(machine_.resumeRequest().send());
+}
+
 kj::Promise<absl::Status> MachineClient::UpdateDisk(uint32_t disk,
                                                     const virtio::RateLimits& limits) {
   auto request = machine_.updateDiskRequest();

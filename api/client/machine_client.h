@@ -44,6 +44,10 @@ class MachineClient final {
   [[nodiscard]] rpc::ByteStream::Client& input() { return input_; }
   // Ends the VM.
   void Kill();
+  // The guest rests until Resume(): no CPU of it runs, and nobody touches its memory. Errors:
+  // FailedPrecondition before the start and after the end.
+  [[nodiscard]] kj::Promise<absl::Status> Pause();
+  [[nodiscard]] kj::Promise<absl::Status> Resume();
   // Disks and network devices are meant by their positions in the spec. Errors of the three that
   // follow: NotFound for one that there is not, FailedPrecondition after the VM's end.
   // New limits for a disk from now on.

@@ -23,7 +23,8 @@ constexpr std::array kMethods = {
     Method{"updateNet", Need::kControl}, Method{"resizeDisk", Need::kControl},
     Method{"stats", Need::kStats},       Method{"events", Need::kWait},
     Method{"narrow", Need::kNothing},    Method{"detach", Need::kControl},
-    Method{"attach", Need::kControl},
+    Method{"attach", Need::kControl},    Method{"pause", Need::kControl},
+    Method{"resume", Need::kControl},
 };
 constexpr Method kNewerMethod = {"a newer method", Need::kControl};
 

@@ -76,6 +76,20 @@ absl::Status HostedMachine::Start() {
   return absl::OkStatus();
 }
 
+absl::Status HostedMachine::Pause() {
+  const bool was_paused = machine_->state() == vmm::MachineState::kPaused;
+  MAYFLY_RETURN_IF_ERROR(machine_->Pause());
+  if (!was_paused) Tell(rpc::EventKind::PAUSED, "the VM was paused");
+  return absl::OkStatus();
+}
+
+absl::Status HostedMachine::Resume() {
+  const bool was_paused = machine_->state() == vmm::MachineState::kPaused;
+  MAYFLY_RETURN_IF_ERROR(machine_->Resume());
+  if (was_paused) Tell(rpc::EventKind::RESUMED, "the VM goes on");
+  return absl::OkStatus();
+}
+
 // One eventfd for all that the VM's threads have to say, so that a start makes and watches no
 // second one. It is never drained: each signal is an edge, and those are observed.
 kj::Promise<void> HostedMachine::AwaitEnd() {

@@ -42,6 +42,9 @@ class HostedMachine final : public kj::Refcounted {
 
   // Lets the guest run, and the clock of the timeout. Errors: those of vmm::Machine::Start().
   [[nodiscard]] absl::Status Start();
+  // Errors: those of vmm::Machine::Pause().
+  [[nodiscard]] absl::Status Pause();
+  [[nodiscard]] absl::Status Resume();
   void Kill(const std::string& why) { machine_->End(vmm::ExitReason::kKilled, why); }
   // Fulfilled once the VM has ended.
   [[nodiscard]] kj::Promise<void> WhenEnded() { return ended_.addBranch(); }

@@ -104,6 +104,10 @@ kj::Promise<void> MachineServer::narrow(NarrowContext context) {
 
 kj::Promise<void> MachineServer::detach(DetachContext) { return Answer(slot_->Detach()); }
 
+kj::Promise<void> MachineServer::pause(PauseContext) { return Answer(machine_->Pause()); }
+
+kj::Promise<void> MachineServer::resume(ResumeContext) { return Answer(machine_->Resume()); }
+
 kj::Promise<void> MachineServer::attach(AttachContext) {
   slot_->Attach();
   return kj::READY_NOW;

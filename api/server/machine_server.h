@@ -39,6 +39,8 @@ class MachineServer final : public rpc::Machine::Server {
   kj::Promise<void> narrow(NarrowContext context) override;
   kj::Promise<void> detach(DetachContext context) override;
   kj::Promise<void> attach(AttachContext context) override;
+  kj::Promise<void> pause(PauseContext context) override;
+  kj::Promise<void> resume(ResumeContext context) override;
 
  private:
   kj::Own<HostedMachine> machine_;

@@ -39,11 +39,12 @@ constexpr Rule kRules[] = {
     {SYS_close, {}, "closes the images that are loaded, and what a client sends with a call that takes no file"},
 
     {SYS_ioctl, {ARG(1, request, KVM_IRQ_LINE)}, "the serial port's interrupt, for console input"},
-    {SYS_tgkill, {ARG(2, signal, kKickSignal)}, "gets the vCPUs out of the guest when the VM ends"},
+    {SYS_ioctl, {ARG(1, request, KVM_KVMCLOCK_CTRL)}, "tells a guest that goes on that it was paused"},
+    {SYS_tgkill, {ARG(2, signal, kKickSignal)}, "gets the vCPUs out of the guest when the VM ends, or is paused"},
 
     {SYS_futex, {ARG(1, operation, FUTEX_WAKE)}, "lets the other threads start (std::atomic)"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAIT_PRIVATE)}, "waits for a mutex"},
-    {SYS_futex, {ARG(1, operation, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME)}, "waits for the io thread"},
+    {SYS_futex, {ARG(1, operation, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME)}, "waits for the io thread, and for vCPUs to rest"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAKE_PRIVATE)}, "lets go of a mutex, wakes a waiter"},
     {SYS_clock_gettime, {ARG(0, clock, CLOCK_MONOTONIC)}, "timers, on hosts whose clock the vDSO cannot read"},
     {SYS_clock_gettime, {ARG(0, clock, CLOCK_MONOTONIC_COARSE)}, "timers, on hosts without a vDSO"},

@@ -28,7 +28,7 @@ constexpr Rule kRules[] = {
     {SYS_futex, {ARG(1, operation, FUTEX_WAIT)}, "waits for the start (std::atomic)"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAKE)}, "says that it is under this policy (std::atomic)"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAIT_PRIVATE)}, "waits for a mutex"},
-    {SYS_futex, {ARG(1, operation, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME)}, "waits for the io thread"},
+    {SYS_futex, {ARG(1, operation, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME)}, "waits for the io thread, and while the VM is paused"},
     {SYS_futex, {ARG(1, operation, FUTEX_WAKE_PRIVATE)}, "lets go of a mutex, wakes a waiter"},
     {SYS_sched_yield, {}, "waits for the start a little before it sleeps"},
     {SYS_clock_gettime, {ARG(0, clock, CLOCK_MONOTONIC)}, "the timeline, on hosts whose clock the vDSO cannot read"},

@@ -48,6 +48,8 @@ void Change(MachineClient& machine, kj::WaitScope& scope, uint32_t disks) {
     }
     KJ_REQUIRE(machine.UpdateNet(0, virtio::RateLimits(), std::nullopt).wait(scope).ok());
     KJ_REQUIRE(machine.FetchStats().wait(scope).ok());
+    KJ_REQUIRE(machine.Pause().wait(scope).ok());
+    KJ_REQUIRE(machine.Resume().wait(scope).ok());
   }
 }
 

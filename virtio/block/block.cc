@@ -271,6 +271,11 @@ absl::StatusOr<uint64_t> Block::RefreshCapacity() {
   return capacity;
 }
 
+void Block::Settle() {
+  backend_->Drain();
+  OnBatchCompleted();
+}
+
 void Block::Reset() {
   gate_->Forget();
   for (Pending* const held : std::exchange(held_, {})) Release(*held);

@@ -70,6 +70,7 @@ class Block final : public Device, private BlockCompletion {
   }
   void Activate(uint64_t features, std::span<Queue> queues, DeviceHost& host) override;
   void OnKick(uint16_t queue) override;
+  void Settle() override;
   void Reset() override;
   void Shutdown() override;
 

@@ -361,6 +361,16 @@ TEST_F(BlockTest, DrainsOnReset) {
   EXPECT_EQ(backend_->flushes(), 0U);
 }
 
+TEST_F(BlockTest, SettlesWithAnAnswer) {
+  Make(BlockAccess::kReadWrite, MemoryBackend::Completion::kLater);
+  Read(0, kSectorSize);
+  EXPECT_EQ(ring_.used_index(), 0);
+  block_->Settle();
+  EXPECT_EQ(backend_->waiting(), 0U);
+  EXPECT_EQ(ring_.used_index(), 1);
+  EXPECT_EQ(host_.queue_interrupts, 1U);
+}
+
 TEST_F(BlockTest, WorksAgainAfterAReset) {
   Read(0, kSectorSize);
   block_->Reset();

@@ -16,10 +16,10 @@ namespace mayfly::virtio {
 // Life: inactive -> Activate() -> OnKick()... -> Reset() -> inactive again, any number of times;
 // Shutdown() at last.
 //
-// Threading: Activate(), OnKick(), Reset() and Shutdown() run on the io thread. type(), features(),
-// Accepts() and queue_max_sizes() are constant and for any thread. ReadConfig() and WriteConfig()
-// run on vCPU threads, one at a time, while the io thread may be at work: an implementation guards
-// what both touch, without blocking.
+// Threading: Activate(), OnKick(), Settle(), Reset() and Shutdown() run on the io thread. type(),
+// features(), Accepts() and queue_max_sizes() are constant and for any thread. ReadConfig() and
+// WriteConfig() run on vCPU threads, one at a time, while the io thread may be at work: an
+// implementation guards what both touch, without blocking.
 class Device {
  public:
   Device() = default;
@@ -47,6 +47,10 @@ class Device {
   // The driver says that it made buffers available in an active queue. May come without any, and
   // again and again.
   virtual void OnKick(uint16_t queue) = 0;
+  // Finishes what is in flight: when this returns, guest memory is not touched on the device's
+  // behalf until the next call, or the next handler of the loop. For a device whose work is never
+  // in flight between two of these, there is nothing to do.
+  virtual void Settle() {}
   // Gives up all requests. When this returns, guest memory is not touched any more, by anybody on
   // the device's behalf.
   virtual void Reset() = 0;

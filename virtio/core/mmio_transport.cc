@@ -259,6 +259,10 @@ void MmioTransport::ResetRegisters() {
   interrupt_.Acknowledge(kInterruptUsedBuffer | kInterruptConfigChange);
 }
 
+void MmioTransport::Settle() {
+  if (active_) device_->Settle();
+}
+
 void MmioTransport::Quiesce() {
   io_.RunSync([this] {
     if (std::exchange(quiesced_, true)) return;

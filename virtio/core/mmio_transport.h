@@ -74,6 +74,8 @@ class MmioTransport final : public IoHandler, private DeviceHost {
   void Read(uint64_t offset, std::span<std::byte> out) override;
   void Write(uint64_t offset, std::span<const std::byte> data) override;
 
+  // Finishes what the device has in flight (Device::Settle). On the io thread.
+  void Settle();
   // Ends the device's work for good: when this returns, nothing is in flight, guest memory and
   // disks are not touched any more, and locks are released. What the guest writes afterwards
   // changes registers only.

@@ -40,17 +40,15 @@ void Vcpu::Board() {
 }
 
 void Vcpu::Run() {
-  {
-    const std::scoped_lock lock(mutex_);
-    running_ = true;
-  }
-  Next next = Next::kGoOn;
+  Next next = HeedWish();
   bool has_run = false;
-  while (next == Next::kGoOn && !fd_.stop_requested()) {
+  while (next == Next::kGoOn && !stopping_.load(std::memory_order_acquire)) {
     const int error = fd_.Run();
     if (error == 0) {
       has_run = true;
       next = HandleExit();
+    } else if (error == EINTR) {
+      next = HeedWish();
     } else if (error == EAGAIN && index_ == 0 && !has_run) {
       // Others get this answer while they wait for their start-up. The boot CPU gets it when KVM
       // cannot make a thread that it wants to have beside it
@@ -58,24 +56,65 @@ void Vcpu::Run() {
       next = Fail(
           "KVM_RUN: KVM cannot start its thread: the host allows no more (raise ulimit -u, or "
           "pids.max of the cgroup)");
-    } else if (error != EINTR && error != EAGAIN) {
+    } else if (error != EAGAIN) {
       next = Fail(absl::StrCat("KVM_RUN: ", std::strerror(error)));
     }
   }
   const std::scoped_lock lock(mutex_);
   running_ = false;
+  changed_.notify_all();
 }
 
-void Vcpu::Stop() {
-  // In this order: a thread that the signal does not find in the guest finds the request before it
-  // enters.
-  fd_.RequestExit();
-  const std::scoped_lock lock(mutex_);
-  // A thread that stops itself is not in the guest. Not by pthread_kill(3), which asks for the
-  // process's number each time.
+Vcpu::Next Vcpu::HeedWish() {
+  std::unique_lock lock(mutex_);
+  while (wish_ == Wish::kPause) {
+    running_ = false;
+    changed_.notify_all();
+    changed_.wait(lock);
+  }
+  running_ = true;
+  return wish_ == Wish::kStop ? Next::kStop : Next::kGoOn;
+}
+
+// Under mutex_. A thread that kicks itself is not in the guest. Not by pthread_kill(3), which asks
+// for the process's number each time.
+void Vcpu::Kick() {
   if (running_ && ::pthread_equal(self_, ::pthread_self()) == 0) {
     ::syscall(SYS_tgkill, process_, thread_, KickSignal());
   }
+}
+
+void Vcpu::Stop() {
+  const std::scoped_lock lock(mutex_);
+  wish_ = Wish::kStop;
+  stopping_.store(true, std::memory_order_release);
+  // In this order: a thread that the signal does not find in the guest finds the request before it
+  // enters.
+  fd_.RequestExit();
+  Kick();
+  changed_.notify_all();
+}
+
+void Vcpu::Pause() {
+  const std::scoped_lock lock(mutex_);
+  if (wish_ != Wish::kRun) return;
+  wish_ = Wish::kPause;
+  fd_.RequestExit();
+  Kick();
+}
+
+void Vcpu::AwaitPause() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !running_; });
+}
+
+void Vcpu::Resume() {
+  const std::scoped_lock lock(mutex_);
+  if (wish_ != Wish::kPause) return;
+  fd_.TellOfPause();
+  wish_ = Wish::kRun;
+  fd_.WithdrawExit();
+  changed_.notify_all();
 }
 
 Vcpu::Next Vcpu::HandleExit() {
@@ -122,7 +161,8 @@ void Vcpu::HandlePortIo() {
       surroundings_.ports.Read(io.port, element);
     } else {
       surroundings_.ports.Write(io.port, element);
-      if (fd_.stop_requested()) return;  // the write ended the VM: what follows it never happened
+      // The write ended the VM: what follows it never happened.
+      if (stopping_.load(std::memory_order_acquire)) return;
     }
   }
 }

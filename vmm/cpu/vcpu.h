@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <sys/types.h>
 
+#include <atomic>
+#include <condition_variable>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -41,8 +43,15 @@ class Vcpu final {
   // thread that called Board().
   void Run();
   // Makes Run() return soon, also where it is about to begin, and also out of a guest that does
-  // nothing but spin. Any thread.
+  // nothing but spin, or is paused. Any thread.
   void Stop();
+  // Has the guest rest soon, with no access half done, until Resume(), Run() then waits; also where
+  // it is about to begin. Pause(), AwaitPause() and Resume() are one thread's, not that of Run().
+  void Pause();
+  // After Pause(): returns when the guest does not run, and will not.
+  void AwaitPause();
+  // Goes on. Does nothing when it was not paused, or is to stop.
+  void Resume();
 
   // Once, before the first Run(): installs the handler of the signal by which Stop() gets a vCPU
   // out of the guest.
@@ -51,6 +60,11 @@ class Vcpu final {
  private:
   enum class Next { kGoOn, kStop };
 
+  enum class Wish { kRun, kPause, kStop };
+
+  // Begins, or goes on, as is wished: waits while that is to pause.
+  [[nodiscard]] Next HeedWish();
+  void Kick();
   [[nodiscard]] Next HandleExit();
   void HandlePortIo();
   void HandleMmio();
@@ -69,7 +83,11 @@ class Vcpu final {
   pthread_t self_{};
 
   std::mutex mutex_;
-  bool running_ = false;  // guarded by mutex_
+  std::condition_variable changed_;
+  Wish wish_ = Wish::kRun;  // these are guarded by mutex_
+  bool running_ = false;    // in Run(), and not waiting there
+  // That wish_ is to stop, for the thread in Run() between two elements of a string.
+  std::atomic<bool> stopping_ = false;
 };
 
 }  // namespace mayfly::vmm

@@ -24,6 +24,7 @@ constexpr KvmRequest kSetLapic{KVM_SET_LAPIC, "KVM_SET_LAPIC"};
 constexpr KvmRequest kGetMpState{KVM_GET_MP_STATE, "KVM_GET_MP_STATE"};
 constexpr KvmRequest kSetMpState{KVM_SET_MP_STATE, "KVM_SET_MP_STATE"};
 constexpr KvmRequest kTranslate{KVM_TRANSLATE, "KVM_TRANSLATE"};
+constexpr KvmRequest kKvmclockCtrl{KVM_KVMCLOCK_CTRL, "KVM_KVMCLOCK_CTRL"};
 constexpr KvmRequest kGetTscKhz{KVM_GET_TSC_KHZ, "KVM_GET_TSC_KHZ"};
 
 // The run structure and the page of port I/O data behind it. What KVM_GET_VCPU_MMAP_SIZE counts
@@ -61,8 +62,8 @@ void VcpuFd::RequestExit() const {
   std::atomic_ref(run().immediate_exit).store(1, std::memory_order_release);
 }
 
-bool VcpuFd::stop_requested() const {
-  return std::atomic_ref(run().immediate_exit).load(std::memory_order_acquire) != 0;
+void VcpuFd::WithdrawExit() const {
+  std::atomic_ref(run().immediate_exit).store(0, std::memory_order_release);
 }
 
 kvm_run& VcpuFd::run() const { return *std::launder(reinterpret_cast<kvm_run*>(shared_.data())); }
@@ -119,6 +120,11 @@ absl::StatusOr<std::optional<uint64_t>> VcpuFd::Translate(uint64_t linear) const
   MAYFLY_RETURN_IF_ERROR(KvmDo(fd_.get(), kTranslate, &translation));
   if (translation.valid == 0) return std::nullopt;
   return translation.physical_address;
+}
+
+void VcpuFd::TellOfPause() const {
+  // EINVAL where the guest has not set a kvmclock up.
+  [[maybe_unused]] const absl::Status told = KvmDo(fd_.get(), kKvmclockCtrl, kNoArgument);
 }
 
 absl::StatusOr<uint32_t> VcpuFd::TscKhz() const {

@@ -19,7 +19,7 @@ struct Msr {
   uint64_t value = 0;
 };
 
-// A vCPU of KVM with its run structure. One thread at a time, except for RequestExit().
+// A vCPU of KVM with its run structure. One thread at a time, except where it says so.
 class VcpuFd final {
  public:
   // Maps the run structure of `fd`, which KVM_CREATE_VCPU has answered.
@@ -27,12 +27,11 @@ class VcpuFd final {
 
   // KVM_RUN once: 0, or errno (EINTR and EAGAIN mean "again, unless the vCPU was told to stop").
   [[nodiscard]] int Run() const;
-  // Makes Run() return at once with EINTR, now and always from now on. Any thread. A Run() that is
-  // in the guest meanwhile notices at its next return to the host: send its thread a signal as
-  // well.
+  // Makes Run() finish the access that the guest is at, and return at once with EINTR, now and
+  // until WithdrawExit(). Any thread. A Run() that is in the guest meanwhile notices at its next
+  // return to the host: send its thread a signal as well.
   void RequestExit() const;
-  // Whether RequestExit() was called. Any thread.
-  [[nodiscard]] bool stop_requested() const;
+  void WithdrawExit() const;
   // The structure that KVM explains exits in.
   [[nodiscard]] kvm_run& run() const;
   // All that KVM shares beyond it: where KVM_EXIT_IO has its data.
@@ -52,6 +51,9 @@ class VcpuFd final {
   // The physical address behind a linear one, by the guest's page tables; nothing where it is not
   // mapped.
   [[nodiscard]] absl::StatusOr<std::optional<uint64_t>> Translate(uint64_t linear) const;
+  // Tells a guest with a kvmclock that it did not run for a while, lest its watchdogs bark
+  // (KVM_KVMCLOCK_CTRL). Does nothing for others. Any thread while no other is in Run().
+  void TellOfPause() const;
   // Frequency of the guest's time stamp counter in kHz.
   [[nodiscard]] absl::StatusOr<uint32_t> TscKhz() const;
 
