@@ -1,6 +1,7 @@
 #include "base/unix_address.h"
 
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 
 namespace mayfly {
 
@@ -17,6 +18,15 @@ absl::StatusOr<UnixAddress> UnixAddress::At(const std::string& path) {
   result.address_.sun_family = AF_UNIX;
   path.copy(result.address_.sun_path, room);
   return result;
+}
+
+absl::StatusOr<OwnedFd> UnixAddress::Connect() const {
+  OwnedFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) return ErrnoStatus("making a socket");
+  if (::connect(socket.get(), get(), size()) != 0) {
+    return ErrnoStatus(absl::StrCat("connecting to ", address_.sun_path));
+  }
+  return socket;
 }
 
 }  // namespace mayfly

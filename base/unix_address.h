@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/owned_fd.h"
 
 namespace mayfly {
 
@@ -14,6 +15,9 @@ class UnixAddress final {
  public:
   // Errors: InvalidArgument for a path that is empty or too long for one (unix(7)).
   [[nodiscard]] static absl::StatusOr<UnixAddress> At(const std::string& path);
+
+  // A connected stream socket, non-blocking. Errors: errno's.
+  [[nodiscard]] absl::StatusOr<OwnedFd> Connect() const;
 
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address_); }
   [[nodiscard]] socklen_t size() const { return sizeof(address_); }

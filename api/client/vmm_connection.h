@@ -3,6 +3,9 @@
 #include <capnp/rpc-twoparty.h>
 #include <kj/async-io.h>
 
+#include <string>
+
+#include "absl/status/statusor.h"
 #include "api/mayfly.capnp.h"
 #include "base/owned_fd.h"
 
@@ -15,7 +18,11 @@ namespace mayfly::api {
 // Threading: the thread of `io`.
 class VmmConnection final {
  public:
-  // `io` must outlive the connection.
+  // To a VMM that listens at `path` (mayfly-vmm --api, Vmm.listen). Errors: InvalidArgument for a
+  // path that cannot be a socket's, errno's.
+  [[nodiscard]] static absl::StatusOr<kj::Own<VmmConnection>> Open(kj::AsyncIoContext& io,
+                                                                   const std::string& path);
+  // `io` must outlive the connection. `socket` is non-blocking.
   VmmConnection(kj::AsyncIoContext& io, OwnedFd socket);
   KJ_DISALLOW_COPY(VmmConnection);
 

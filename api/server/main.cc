@@ -1,5 +1,5 @@
-// mayfly-vmm: the VMM process of one VM. It opens no path: it is started with one end of a socket
-// pair, and what it needs arrives there.
+// mayfly-vmm: the VMM process of one VM. It opens no path: it is started with a socket, and what it
+// needs arrives there. With --api it makes that socket, and starts itself.
 
 #include <kj/exception.h>
 #include <sys/socket.h>
@@ -15,7 +15,9 @@
 
 #include "api/server/confinement.h"
 #include "api/server/serve_vm.h"
+#include "api/server/stand_alone.h"
 #include "api/version.h"
+#include "base/owned_fd.h"
 #include "base/timeline.h"
 
 namespace mayfly::api {
@@ -26,14 +28,16 @@ constexpr int kFailure = 1;
 constexpr int kUsage = 2;
 
 constexpr std::string_view kHelp =
-    "usage: mayfly-vmm --socket-fd N\n"
+    "usage: mayfly-vmm --api SOCKET\n"
+    "       mayfly-vmm --socket-fd N | --listen-fd N\n"
     "\n"
-    "Runs one virtual machine for the process that started it, which holds the other end of the\n"
-    "Unix socket pair N and drives it with Cap'n Proto (api/mayfly.capnp, interface Vmm). Not "
-    "meant\n"
-    "to be started by hand: see `mayfly run`, and docs/api-client.md.\n"
+    "Runs one virtual machine for whoever drives it with Cap'n Proto (api/mayfly.capnp, interface\n"
+    "Vmm); docs/api-client.md shows how. `mayfly run` does it for you.\n"
     "\n"
-    "  --socket-fd N  serve on the inherited file descriptor N\n"
+    "  --api SOCKET   serve in a jail those who connect to the Unix socket SOCKET, which is made\n"
+    "                 for this user alone; end with the VM\n"
+    "  --socket-fd N  serve the other end of the Unix socket N, which is inherited\n"
+    "  --listen-fd N  serve those who connect to the listening Unix socket N, which is inherited\n"
     "  --help         say this\n"
     "  --version      say the version\n";
 
@@ -62,24 +66,27 @@ void Print(FILE* stream, std::string_view text) {
 [[nodiscard]] int Main(std::span<char* const> arguments) {
   auto timeline = std::make_shared<Timeline>();
   timeline->Record(TimelineStep::kVmmEntered);
-  if (arguments.size() < 2) return UsageError("it needs --socket-fd");
+  if (arguments.size() < 2) return UsageError("it needs --api, --socket-fd or --listen-fd");
   const std::string_view option = arguments[1];
   if (option == "--help") return Print(stdout, kHelp), kSuccess;
   if (option == "--version") {
     std::printf("mayfly-vmm %.*s\n", static_cast<int>(kVersion.size()), kVersion.data());
     return kSuccess;
   }
-  if (option != "--socket-fd" || arguments.size() != 3) {
-    return UsageError("it takes --socket-fd N and nothing else");
+  const bool listens = option == "--listen-fd";
+  if ((option != "--api" && option != "--socket-fd" && !listens) || arguments.size() != 3) {
+    return UsageError("it takes --api SOCKET, --socket-fd N or --listen-fd N and nothing else");
   }
+  if (option == "--api") return RunStandAlone(arguments[2]);
   const std::optional<int> socket = ParseFd(arguments[2]);
-  if (!socket) return UsageError("--socket-fd needs a number");
-  if (!IsUnixStream(*socket)) return UsageError("--socket-fd is not an open Unix socket");
+  if (!socket) return UsageError("--socket-fd and --listen-fd need a number");
+  if (!IsUnixStream(*socket)) return UsageError("the descriptor is not an open Unix socket");
   if (const absl::Status status = ConfineProcess(); !status.ok()) {
     const std::string what(status.message());
     std::fprintf(stderr, "mayfly-vmm: %s\n", what.c_str());
     return kFailure;
   }
+  if (listens) ServeVmAt(OwnedFd(*socket), std::move(timeline), FilterThread);
   ServeVm(*socket, std::move(timeline), FilterThread);
 }
 

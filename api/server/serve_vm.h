@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "base/owned_fd.h"
 #include "base/timeline.h"
 #include "vmm/machine_config.h"
 
@@ -13,5 +14,10 @@ namespace mayfly::api {
 // socket cannot be served.
 [[noreturn]] void ServeVm(int socket, std::shared_ptr<Timeline> timeline,
                           vmm::ThreadSetup thread_setup);
+
+// The same for whoever connects to the listening Unix stream socket `socket`; as long as there is
+// no VM, it waits for one.
+[[noreturn]] void ServeVmAt(OwnedFd socket, std::shared_ptr<Timeline> timeline,
+                            vmm::ThreadSetup thread_setup);
 
 }  // namespace mayfly::api
