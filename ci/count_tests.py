@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """count_tests.py TESTLOGS: prints "passed failed skipped", the cases of the tests that `bazel test` lists on standard input.
+count_tests.py --report FILE NAME: the same of one report of its own, in JUnit's form.
 
 TESTLOGS is Bazel's folder of logs. It has those of earlier runs, too, which do not count. Skipped cases are listed on standard
 error with what they said, so that none is skipped silently. So are tests that failed outside their cases: a report is written
@@ -64,4 +65,7 @@ def count(folder: pathlib.Path, summary: list[str]) -> tuple[int, int, int]:
 
 
 if __name__ == "__main__":
-    print(*count(pathlib.Path(sys.argv[1]), sys.stdin.readlines()))
+    if sys.argv[1] == "--report":
+        print(*count_report(pathlib.Path(sys.argv[2]), sys.argv[3]))
+    else:
+        print(*count(pathlib.Path(sys.argv[1]), sys.stdin.readlines()))

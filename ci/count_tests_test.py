@@ -19,6 +19,12 @@ SKIPPED = (
 DISABLED = '<testcase name="d" status="notrun" result="suppressed" classname="Suite"/>'
 
 
+# As pytest 8 writes them.
+PYTEST_PASSED = '<testcase classname="tests.test_a" name="test_b" time="0.1" />'
+PYTEST_SKIPPED = '<testcase classname="tests.test_a" name="test_c"><skipped type="pytest.skip" message="no KVM">a</skipped></testcase>'
+PYTEST_BROKEN = '<testcase classname="tests.test_a" name="test_d"><error message="a fixture failed">a</error></testcase>'
+
+
 class CountTest(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -39,6 +45,13 @@ class CountTest(unittest.TestCase):
             counts = count_tests.count(self.folder, [line + "\n" for line in summary])
         self.said = said.getvalue().splitlines()
         return counts
+
+    def test_a_report_of_pytest_counts_like_others(self) -> None:
+        self.report("python", PYTEST_PASSED, PYTEST_PASSED, PYTEST_SKIPPED, PYTEST_BROKEN)
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            counts = count_tests.count_report(self.folder / "python" / "test.xml", "python")
+        self.assertEqual(counts, (2, 1, 1))
+        self.assertIn("no KVM", said.getvalue())
 
     def test_cases_are_added_up(self) -> None:
         self.report("base/one_test", PASSED, PASSED, FAILED, DISABLED)

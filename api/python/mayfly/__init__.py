@@ -1,0 +1,73 @@
+"""Mayfly's virtual machines, from Python.
+
+    import mayfly
+
+    with mayfly.Host() as host:
+        with host.launch(mayfly.Spec(kernel="/srv/vmlinux")) as vm:
+            print(vm.wait())
+
+`Host` blocks its caller; `mayfly.aio.Host` is the same for asyncio. Errors are `mayfly.Error`.
+"""
+
+from mayfly.blocking import Console, Events, Host, Machine
+from mayfly.errors import Error
+from mayfly.results import (
+    DiskStats,
+    Event,
+    ExitReason,
+    ExitStatus,
+    MachineInfo,
+    MachineState,
+    MachineStats,
+    NetDirectionStats,
+    NetStats,
+    RunResult,
+    TimelineEntry,
+)
+from mayfly.spec import (
+    GIB,
+    MIB,
+    Disk,
+    DiskEngine,
+    EgressRule,
+    Filter,
+    IoLimit,
+    Net,
+    Overlay,
+    RateLimit,
+    RateLimits,
+    ResourceLimits,
+    Spec,
+)
+
+__all__ = [
+    "GIB",
+    "MIB",
+    "Console",
+    "Disk",
+    "DiskEngine",
+    "DiskStats",
+    "EgressRule",
+    "Error",
+    "Event",
+    "Events",
+    "ExitReason",
+    "ExitStatus",
+    "Filter",
+    "Host",
+    "IoLimit",
+    "Machine",
+    "MachineInfo",
+    "MachineState",
+    "MachineStats",
+    "Net",
+    "NetDirectionStats",
+    "NetStats",
+    "Overlay",
+    "RateLimit",
+    "RateLimits",
+    "ResourceLimits",
+    "RunResult",
+    "Spec",
+    "TimelineEntry",
+]

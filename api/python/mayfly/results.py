@@ -1,0 +1,195 @@
+"""What Mayfly answers, as plain values. Times are nanoseconds of the host's CLOCK_MONOTONIC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class ExitReason(StrEnum):
+    STATUS = "status"
+    POWER_OFF = "powerOff"
+    RESET = "reset"
+    TRIPLE_FAULT = "tripleFault"
+    GUEST_PANIC = "guestPanic"
+    KILLED = "killed"
+    TIMEOUT = "timeout"
+    INTERNAL_ERROR = "internalError"
+    VIOLATION = "violation"
+    OUT_OF_MEMORY = "outOfMemory"
+
+
+class MachineState(StrEnum):
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """How a VM ended. `status` is the guest's own, for the reason STATUS."""
+
+    reason: ExitReason
+    status: int
+    detail: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the guest ended by itself, and well."""
+        return self.reason is ExitReason.POWER_OFF or (
+            self.reason is ExitReason.STATUS and self.status == 0
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A VM from its start to its end."""
+
+    exit: ExitStatus
+    output: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    sequence: int
+    nanoseconds: int
+    kind: str
+    text: str
+    machine: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    step: str
+    nanoseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiskStats:
+    reads: int
+    writes: int
+    flushes: int
+    discards: int
+    write_zeroes: int
+    read_bytes: int
+    written_bytes: int
+    errors: int
+    throttled: int
+    capacity: int
+    overlay_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetDirectionStats:
+    packets: int
+    bytes: int
+    throttled: int
+    drops: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class NetStats:
+    mac: str
+    transmit: NetDirectionStats
+    receive: NetDirectionStats
+
+
+@dataclass(frozen=True, slots=True)
+class MachineStats:
+    state: MachineState
+    cpu_nanoseconds: int
+    resident_bytes: int
+    disks: tuple[DiskStats, ...]
+    nets: tuple[NetStats, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MachineInfo:
+    """A VM as its host lists it. `launched_at` is in seconds since the epoch."""
+
+    id: int
+    name: str
+    labels: Mapping[str, str]
+    state: MachineState
+    cpus: int
+    memory: int
+    launched_at: float
+    detached: bool
+    exit: ExitStatus | None
+    owner: int
+    pid: int
+
+
+def exit_status(reader: Any) -> ExitStatus:
+    return ExitStatus(ExitReason(str(reader.reason)), reader.status, reader.detail)
+
+
+def event(reader: Any) -> Event:
+    return Event(
+        sequence=reader.sequence,
+        nanoseconds=reader.nanoseconds,
+        kind=str(reader.kind),
+        text=reader.text,
+        machine=reader.machine,
+        name=reader.name,
+    )
+
+
+def _disk(reader: Any) -> DiskStats:
+    return DiskStats(
+        reads=reader.reads,
+        writes=reader.writes,
+        flushes=reader.flushes,
+        discards=reader.discards,
+        write_zeroes=reader.writeZeroes,
+        read_bytes=reader.readBytes,
+        written_bytes=reader.writtenBytes,
+        errors=reader.errors,
+        throttled=reader.throttled,
+        capacity=reader.capacity,
+        overlay_bytes=reader.overlayBytes,
+    )
+
+
+def _direction(reader: Any) -> NetDirectionStats:
+    return NetDirectionStats(
+        packets=reader.packets,
+        bytes=reader.bytes,
+        throttled=reader.throttled,
+        drops={drop.reason: drop.frames for drop in reader.drops},
+    )
+
+
+def machine_stats(reader: Any) -> MachineStats:
+    return MachineStats(
+        state=MachineState(str(reader.state)),
+        cpu_nanoseconds=reader.cpuNanoseconds,
+        resident_bytes=reader.residentBytes,
+        disks=tuple(_disk(disk) for disk in reader.disks),
+        nets=tuple(
+            NetStats(
+                mac=reader_net.mac.hex(":"),
+                transmit=_direction(reader_net.transmit),
+                receive=_direction(reader_net.receive),
+            )
+            for reader_net in reader.nets
+        ),
+    )
+
+
+def machine_info(reader: Any) -> MachineInfo:
+    return MachineInfo(
+        id=reader.id,
+        name=reader.name,
+        labels={label.name: label.value for label in reader.labels},
+        state=MachineState(str(reader.state)),
+        cpus=reader.cpus,
+        memory=reader.memoryBytes,
+        launched_at=reader.launchedAt / 1e9,
+        detached=reader.detached,
+        exit=exit_status(reader.exit) if reader._has("exit") else None,
+        owner=reader.owner,
+        pid=reader.pid,
+    )

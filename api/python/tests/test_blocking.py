@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import mayfly
+import pytest
+
+
+def test_runs_a_guest_from_start_to_end(host: mayfly.Host, guests: Path) -> None:
+    result = host.run(mayfly.Spec(kernel=guests / "hello"))
+    assert (result.exit.reason, result.exit.status) == (mayfly.ExitReason.STATUS, 0)
+    assert result.exit.ok
+    assert result.output == b"Hello from a Mayfly guest\n"
+
+
+def test_tells_the_guests_own_status(host: mayfly.Host, guests: Path) -> None:
+    spec = mayfly.Spec(kernel=guests / "exit_status", command_line="status=7")
+    with host.launch(spec) as vm:
+        end = vm.wait()
+    assert (end.reason, end.status, end.ok) == (mayfly.ExitReason.STATUS, 7, False)
+
+
+def test_lists_what_runs_by_label(host: mayfly.Host, guests: Path) -> None:
+    spec = mayfly.Spec(kernel=guests / "echo", labels={"job": "42"}, memory=64 * mayfly.MIB)
+    with host.launch(spec, name="one"), host.launch(mayfly.Spec(kernel=guests / "echo")):
+        assert len(host.list()) == 2
+        (found,) = host.list({"job": "42"})
+        assert (found.name, found.memory, found.detached) == ("one", 64 * mayfly.MIB, False)
+        assert found.state is mayfly.MachineState.RUNNING
+        assert host.list({"job": "43"}) == []
+    assert host.list() == []
+
+
+def test_leaving_the_block_ends_the_vm(host: mayfly.Host, guests: Path) -> None:
+    with pytest.raises(KeyError), host.launch(mayfly.Spec(kernel=guests / "echo")):
+        raise KeyError
+    assert host.list() == []
+
+
+def test_a_machine_that_is_forgotten_ends(host: mayfly.Host, guests: Path) -> None:
+    vm = host.launch(mayfly.Spec(kernel=guests / "echo"))
+    del vm
+    assert host.list() == []
+
+
+def test_speaks_with_the_guest_by_its_console(host: mayfly.Host, guests: Path) -> None:
+    with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
+        console = vm.console()
+        console.write(b"one\n")
+        said = b""
+        while b"ONE" not in said:
+            said += console.read(timeout=10)
+
+
+def test_waiting_can_be_given_up(host: mayfly.Host, guests: Path) -> None:
+    with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
+        with pytest.raises(TimeoutError):
+            vm.wait(timeout=0.05)
+        vm.kill()
+        assert vm.wait().reason is mayfly.ExitReason.KILLED
+
+
+def test_pauses_and_resumes(host: mayfly.Host, guests: Path) -> None:
+    with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
+        vm.pause()
+        assert vm.stats().state is mayfly.MachineState.PAUSED
+        vm.resume()
+        assert vm.stats().state is mayfly.MachineState.RUNNING
+
+
+def test_narrow_handles_can_do_less(host: mayfly.Host, guests: Path) -> None:
+    with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
+        watcher = vm.narrow(["wait"])
+        with pytest.raises(mayfly.Error) as caught:
+            watcher.kill()
+        assert caught.value.code == "PERMISSION_DENIED"
+        vm.kill()
+        assert watcher.wait().reason is mayfly.ExitReason.KILLED
+
+
+def test_detached_vms_outlive_their_clients(socket: str, guests: Path) -> None:
+    with mayfly.Host(socket) as first:
+        first.launch(mayfly.Spec(kernel=guests / "echo"), name="stays", detached=True)
+    with mayfly.Host(socket) as second:
+        assert [machine.name for machine in second.list()] == ["stays"]
+        with second.get("stays") as vm:
+            vm.attach()
+        assert second.list() == []
+
+
+def test_says_what_is_wrong_with_a_spec(host: mayfly.Host, tmp_path: Path) -> None:
+    with pytest.raises(mayfly.Error) as caught:
+        host.launch(mayfly.Spec(kernel=tmp_path / "missing"))
+    assert caught.value.code == "INVALID_ARGUMENT"
+    assert "kernel" in caught.value.message
+    assert str(tmp_path / "missing") in caught.value.message
+
+
+def test_says_what_to_do_without_a_service(tmp_path: Path) -> None:
+    with pytest.raises(mayfly.Error, match="start mayflyd"):
+        mayfly.Host(str(tmp_path / "nobody"))
+
+
+def test_a_disk_with_an_overlay_and_a_card(
+    host: mayfly.Host, guests: Path, tmp_path: Path
+) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(mayfly.MIB))
+    spec = mayfly.Spec(
+        kernel=guests / "echo",
+        disks=[mayfly.Disk(image, overlay=mayfly.Overlay(), serial="first")],
+        nets=[mayfly.Net(mac="02:00:00:00:00:07", filter=mayfly.Filter(["10.0.0.1"], []))],
+    )
+    with host.launch(spec) as vm:
+        stats = vm.stats()
+        assert [disk.capacity for disk in stats.disks] == [mayfly.MIB]
+        assert [net.mac for net in stats.nets] == ["02:00:00:00:00:07"]
+        limit = mayfly.RateLimits(operations=mayfly.RateLimit(10))
+        vm.update_disk(0, limit)
+        vm.update_net(0, transmit=limit)
+        with pytest.raises(mayfly.Error):
+            vm.update_disk(1, limit)
+
+
+def test_events_of_the_host(host: mayfly.Host, guests: Path) -> None:
+    events = host.events()
+    host.run(mayfly.Spec(kernel=guests / "hello"))
+    kinds: list[str] = []
+    while "exited" not in kinds:
+        kinds.append(events.next(timeout=10).kind)
+    assert "launched" in kinds
