@@ -59,7 +59,8 @@ struct Work {
 // But `run`, which is first.
 constexpr std::array kWorks = {
     Work{"ps", PsCommand},           Work{"console", ConsoleCommand},
-    Work{"wait", WaitCommand},       Work{"kill", KillCommand},
+    Work{"wait", WaitCommand},       Work{"pause", PauseCommand},
+    Work{"resume", ResumeCommand},   Work{"kill", KillCommand},
     Work{"rm", RmCommand},           Work{"top", TopCommand},
     Work{"inspect", InspectCommand}, Work{"events", EventsCommand},
     Work{"stats", StatsCommand},     Work{"update", UpdateCommand},

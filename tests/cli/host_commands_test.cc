@@ -133,6 +133,17 @@ TEST_F(HostCommandsTest, UpdateChangesLimitsAndSizes) {
   EXPECT_EQ(vm.Wait().exit_code, 0);
 }
 
+TEST_F(HostCommandsTest, PausedVmsWaitUntilTheyAreResumed) {
+  Command vm = Mayfly({"run", "--kernel", GuestPath("echo"), "--name", "web"});
+  StartEcho(vm);
+  for (int twice = 0; twice < 2; ++twice) EXPECT_EQ(Host({"pause", "web"}).Run().exit_code, 0);
+  EXPECT_THAT(Host({"stats", "web"}).Run().out, HasSubstr("state     paused"));
+  EXPECT_EQ(Host({"resume", "web"}).Run().exit_code, 0);
+  EXPECT_THAT(Host({"stats", "web"}).Run().out, HasSubstr("state     running"));
+  vm.Write("hello\nquit\n");
+  EXPECT_EQ(vm.Wait().exit_code, 0);
+}
+
 TEST_F(HostCommandsTest, ConsoleIsTakenOverAndLeft) {
   Command vm = Mayfly({"run", "--kernel", GuestPath("echo"), "--name", "web"});
   StartEcho(vm);
@@ -180,7 +191,8 @@ TEST_F(HostCommandsTest, DetachedVmsAreKeptUntilTheyAreRemoved) {
 }
 
 TEST_F(HostCommandsTest, MistakesAreSaid) {
-  for (const char* command : {"console", "wait", "kill", "rm", "stats", "inspect"}) {
+  for (const char* command :
+       {"console", "wait", "pause", "resume", "kill", "rm", "stats", "inspect"}) {
     ExpectComplaint({command, "nobody"}, kFailure, {"\"nobody\""});
     ExpectComplaint({command}, kUsage, {"NAME", std::string("mayfly ") + command + " --help"});
   }

@@ -8,7 +8,9 @@ namespace mayfly::cli {
 [[nodiscard]] int EventsCommand(std::span<char* const> arguments);
 [[nodiscard]] int InspectCommand(std::span<char* const> arguments);
 [[nodiscard]] int KillCommand(std::span<char* const> arguments);
+[[nodiscard]] int PauseCommand(std::span<char* const> arguments);
 [[nodiscard]] int PsCommand(std::span<char* const> arguments);
+[[nodiscard]] int ResumeCommand(std::span<char* const> arguments);
 [[nodiscard]] int RmCommand(std::span<char* const> arguments);
 [[nodiscard]] int StatsCommand(std::span<char* const> arguments);
 [[nodiscard]] int TopCommand(std::span<char* const> arguments);

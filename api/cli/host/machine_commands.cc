@@ -37,6 +37,18 @@ int KillCommand(std::span<char* const> arguments) {
   });
 }
 
+int PauseCommand(std::span<char* const> arguments) {
+  return ForEach(kPauseCommand, arguments, [](HostClient& host, rpc::Machine::Client& machine) {
+    return host.Await(machine.pauseRequest().send()).status();
+  });
+}
+
+int ResumeCommand(std::span<char* const> arguments) {
+  return ForEach(kResumeCommand, arguments, [](HostClient& host, rpc::Machine::Client& machine) {
+    return host.Await(machine.resumeRequest().send()).status();
+  });
+}
+
 int RmCommand(std::span<char* const> arguments) {
   return ForEach(kRmCommand, arguments, [](HostClient& host, rpc::Machine::Client& machine) {
     // Then it is ours alone, and goes when we do.

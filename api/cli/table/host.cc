@@ -164,6 +164,30 @@ constinit const Command kWaitCommand = {
     .most = 1,
     .notes = kWaitNotes,
 };
+constinit const Command kPauseCommand = {
+    .name = "pause",
+    .summary = "stop VMs until they are resumed",
+    .usage = "NAME...",
+    .description =
+        "Stops VMs: their CPUs do not run, and their disks and network cards do not touch "
+        "their memory, when this command ends. A VM that is paused already stays so.",
+    .options = kHostOptions,
+    .operands = Kind::kMachine,
+    .least = 1,
+    .most = kMostNames,
+    .notes = kNotes,
+};
+constinit const Command kResumeCommand = {
+    .name = "resume",
+    .summary = "let paused VMs run again",
+    .usage = "NAME...",
+    .description = "Lets paused VMs run again.",
+    .options = kHostOptions,
+    .operands = Kind::kMachine,
+    .least = 1,
+    .most = kMostNames,
+    .notes = kNotes,
+};
 constinit const Command kKillCommand = {
     .name = "kill",
     .summary = "end VMs",
