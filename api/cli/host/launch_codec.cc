@@ -1,8 +1,6 @@
 #include "api/cli/host/launch_codec.h"
 
-#include <unistd.h>
-
-#include <cstdint>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -47,10 +45,6 @@ absl::Status CheckDetached(const RunOptions& options) {
   return absl::OkStatus();
 }
 
-std::string NameByChance() {
-  uint32_t chance = 0;
-  (void)::getentropy(&chance, sizeof chance);
-  return absl::StrFormat("vm-%08x", chance);
-}
+std::string NameByChance() { return absl::StrFormat("vm-%08x", std::random_device()()); }
 
 }  // namespace mayfly::cli
