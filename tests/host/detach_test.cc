@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <filesystem>
+#include <list>
 #include <string>
 
 #include "api/testing/screen.h"
@@ -32,7 +33,7 @@ class DetachTest : public HostTest {
   // The guest's answer to `line`, from all that it has written.
   void ExpectEcho(rpc::Machine::Client machine, const std::string& line,
                   const std::string& answer) {
-    std::string screen;
+    std::string& screen = screens_.emplace_back();
     auto request = machine.consoleRequest();
     request.setOutput(kj::heap<Screen>(screen));
     auto console = request.send();
@@ -41,6 +42,9 @@ class DetachTest : public HostTest {
     write.send().wait(io_.waitScope);
     while (screen.find(answer) == std::string::npos) Pause();
   }
+
+ private:
+  std::list<std::string> screens_;  // each is written to until its VM ends
 };
 
 TEST_F(DetachTest, ADetachedVmIsNobodysUntilItIsAttached) {
