@@ -16,9 +16,17 @@ namespace {
 constexpr size_t kMostCapabilities = 4;
 
 // In the order of the schema.
-enum class Method : uint16_t { kStart = 0, kWait = 2, kNarrow = 10, kDetach = 11, kAttach = 12 };
-constexpr std::array kOwn = {Method::kStart, Method::kWait, Method::kNarrow, Method::kDetach,
-                             Method::kAttach};
+enum class Method : uint16_t {
+  kStart = 0,
+  kWait = 2,
+  kNarrow = 10,
+  kDetach = 11,
+  kAttach = 12,
+  kPause = 13,
+  kResume = 14,
+};
+constexpr std::array kOwn = {Method::kStart,  Method::kWait,  Method::kNarrow, Method::kDetach,
+                             Method::kAttach, Method::kPause, Method::kResume};
 
 [[nodiscard]] bool IsOwn(uint64_t interface_id, uint16_t method_id) {
   return interface_id == capnp::typeId<rpc::Machine>() &&
@@ -59,6 +67,18 @@ MachineProxy::DispatchCallResult MachineProxy::dispatchCall(
 kj::Promise<void> MachineProxy::start(StartContext context) {
   LetGoWithCaller(context);
   return vm_->machine().startRequest().send().ignoreResult().then(
+      [this] { vm_->SetState(Vm::State::RUNNING); });
+}
+
+kj::Promise<void> MachineProxy::pause(PauseContext context) {
+  LetGoWithCaller(context);
+  return vm_->machine().pauseRequest().send().ignoreResult().then(
+      [this] { vm_->SetState(Vm::State::PAUSED); });
+}
+
+kj::Promise<void> MachineProxy::resume(ResumeContext context) {
+  LetGoWithCaller(context);
+  return vm_->machine().resumeRequest().send().ignoreResult().then(
       [this] { vm_->SetState(Vm::State::RUNNING); });
 }
 

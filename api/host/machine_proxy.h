@@ -26,7 +26,10 @@ class MachineProxy final : public rpc::Machine::Server {
       capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) override;
 
  protected:
+  // These three are known by the list of VMs, too.
   kj::Promise<void> start(StartContext context) override;
+  kj::Promise<void> pause(PauseContext context) override;
+  kj::Promise<void> resume(ResumeContext context) override;
   // Tells how the VMM died, too, where that is what happened.
   kj::Promise<void> wait(WaitContext context) override;
   kj::Promise<void> narrow(NarrowContext context) override;

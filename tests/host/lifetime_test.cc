@@ -73,6 +73,19 @@ TEST_F(LifetimeTest, TheConsoleIsReadBeforeTheEndIsTold) {
   StopDaemon();
 }
 
+TEST_F(LifetimeTest, TheListKnowsWhatIsPaused) {
+  StartDaemon();
+  auto client = Connect();
+  auto machine = Launch(*client);
+  const auto state = [&] { return List(*client).getMachines()[0].getState(); };
+  EXPECT_EQ(state(), rpc::MachineState::RUNNING);
+  machine.pauseRequest().send().wait(io_.waitScope);
+  EXPECT_EQ(state(), rpc::MachineState::PAUSED);
+  machine.resumeRequest().send().wait(io_.waitScope);
+  EXPECT_EQ(state(), rpc::MachineState::RUNNING);
+  StopDaemon();
+}
+
 TEST_F(LifetimeTest, ManyAreCountedAndEndWithTheirClient) {
   StartDaemon();
   auto client = Connect();
