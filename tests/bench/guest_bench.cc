@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
-#include <ranges>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -92,7 +91,8 @@ void GuestBench::Print(std::FILE* out) const {
   }
   for (const Series& series : series_) {
     const Series& last =
-        *std::ranges::find(series_ | std::views::reverse, series.name, &Series::name);
+        *std::find_if(series_.rbegin(), series_.rend(),
+                      [&series](const Series& candidate) { return candidate.name == series.name; });
     if (series.subject == last.subject) continue;
     Samples quotients(series.name, absl::StrCat(series.subject, " / ", last.subject), "x");
     for (size_t i = 0; i < std::min(series.values.size(), last.values.size()); ++i) {

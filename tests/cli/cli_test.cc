@@ -89,7 +89,7 @@ std::string CliTest::MakeFile(const std::string& name, const std::string& conten
 }
 
 std::string CliTest::MakeSparseFile(const std::string& name, uint64_t size) const {
-  const std::string path = MakeFile(name, "");
+  std::string path = MakeFile(name, "");
   fs::resize_file(path, size);
   return path;
 }

@@ -36,6 +36,7 @@ const std::vector<LinkCase> kCases = {
 
 std::vector<HostileCase> Attacks() {
   std::vector<HostileCase> attacks;
+  attacks.reserve(kCases.size());
   for (const LinkCase& link : kCases) attacks.push_back(link.attack);
   return attacks;
 }

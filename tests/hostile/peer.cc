@@ -34,7 +34,7 @@ Peer::Seen Peer::seen() const {
 
 Peer::Wish Peer::Look(std::span<std::byte> frame) {
   uint16_t type = 0;
-  if (frame.size() > kPurposeOffset) std::memcpy(&type, &frame[2 * ETH_ALEN], sizeof type);
+  if (frame.size() > kPurposeOffset) std::memcpy(&type, &frame[size_t{2} * ETH_ALEN], sizeof type);
   const auto sender = frame.size() > kPurposeOffset ? frame.subspan(ETH_ALEN, ETH_ALEN) : frame;
   const std::scoped_lock lock(mutex_);
   if (ntohs(type) != kTestType ||
