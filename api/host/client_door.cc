@@ -32,7 +32,6 @@ struct Connection {
         rpc(capnp::makeRpcServer(network, kj::mv(host))) {
     rpc.setFlowLimit(words_in_flight);
   }
-  KJ_DISALLOW_COPY(Connection);
 
   kj::Own<kj::AsyncCapabilityStream> stream;
   capnp::TwoPartyVatNetwork network;

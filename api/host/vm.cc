@@ -17,6 +17,7 @@ constexpr auto kPatienceWithDisks = 10 * kj::SECONDS;
 // to the next sweep.
 constexpr auto kPause = 5 * kj::MILLISECONDS;
 constexpr int kMostAttempts = 1000;
+constexpr char kEndedByHost[] = "the VM has been ended by its host";
 
 }  // namespace
 
@@ -30,6 +31,11 @@ Vm::Vm(kj::AsyncIoContext& io, VmOrigin origin, VmmProcess process,
                         kj::UnixEventPort::FdObserver::OBSERVE_READ),
       process_ended_(process_observer_.whenBecomesReadable().fork()),
       connection_(kj::heap<VmmConnection>(io, process_.TakeSocket())) {}
+
+rpc::Vmm::Client Vm::vmm() {
+  KJ_IF_MAYBE (connection, connection_) return (*connection)->vmm();
+  return ToException(absl::UnavailableError(kEndedByHost));
+}
 
 void Vm::Begin(rpc::Machine::Client machine, State state) {
   machine_ = kj::mv(machine);
@@ -88,8 +94,7 @@ kj::Promise<void> Vm::TearDown(std::string why) {
   return farewell
       .then([this] {
         return kj::evalLater([this] {
-          machine_ = rpc::Machine::Client(
-              ToException(absl::UnavailableError("the VM has been ended by its host")));
+          machine_ = rpc::Machine::Client(ToException(absl::UnavailableError(kEndedByHost)));
           connection_ = nullptr;
           return ProcessEnded(kPatienceWithDisks);
         });

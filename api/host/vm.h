@@ -67,8 +67,8 @@ class Vm final : public kj::Refcounted {
   [[nodiscard]] const VmFacts& facts() const { return origin_.facts; }
   void SetName(std::string name) { origin_.facts.name = std::move(name); }
   [[nodiscard]] const SpecRecord& spec() const { return origin_.spec; }
-  // What its process offers, to make the VM with. Until TearDown().
-  [[nodiscard]] rpc::Vmm::Client vmm() { return KJ_ASSERT_NONNULL(connection_)->vmm(); }
+  // What its process offers, to make the VM with. Broken once the VM is being torn down.
+  [[nodiscard]] rpc::Vmm::Client vmm();
   // `machine` is what Vmm.create answers, or will answer. Once, before all that follows.
   void Begin(rpc::Machine::Client machine, State state);
   // Broken once the VM is being torn down.

@@ -4,6 +4,7 @@
 #include <kj/async-unix.h>
 
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "api/mayfly.capnp.h"
@@ -34,6 +35,9 @@ class Connections final : private kj::TaskSet::ErrorHandler {
 
  private:
   struct Listener {
+    Listener(OwnedFd its_socket, rpc::Vmm::Client its_vmm)
+        : socket(std::move(its_socket)), vmm(kj::mv(its_vmm)) {}
+
     OwnedFd socket;
     rpc::Vmm::Client vmm;
     // Made anew for each connection: so it says whether one waits, whatever was seen before, and

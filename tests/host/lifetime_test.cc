@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -138,14 +139,14 @@ TEST_F(LifetimeTest, AVmLivesAsLongAsOneReferenceIsLeft) {
 TEST_F(LifetimeTest, ANarrowedReferenceDoesLessAndHoldsNothing) {
   StartDaemon();
   auto client = Connect();
-  kj::Maybe<rpc::Machine::Client> machine = Launch(*client, "one");
-  auto narrow = KJ_ASSERT_NONNULL(machine).narrowRequest();
+  auto machine = std::make_optional(Launch(*client, "one"));
+  auto narrow = machine->narrowRequest();
   narrow.initPermissions(1).set(0, rpc::Permission::WAIT);
   rpc::Machine::Client onlooker = narrow.send().wait(io_.waitScope).getMachine();
   EXPECT_TRUE(absl::IsPermissionDenied(ErrorOf(onlooker.killRequest().send())));
   EXPECT_TRUE(absl::IsPermissionDenied(ErrorOf(onlooker.statsRequest().send())));
   auto waited = onlooker.waitRequest().send();
-  machine = nullptr;
+  machine.reset();
   EXPECT_EQ(waited.wait(io_.waitScope).getStatus().getReason(), rpc::ExitReason::KILLED);
   StopDaemon();
 }
