@@ -43,6 +43,7 @@ MachineSpec Spec(std::span<char* const> disks) {
 void Change(MachineClient& machine, kj::WaitScope& scope, uint32_t disks) {
   for (int round = 0; round < kRounds; ++round) {
     for (uint32_t disk = 0; disk < disks; ++disk) {
+      // KJ's macros end in a loop without a body. NOLINTNEXTLINE(bugprone-suspicious-semicolon)
       KJ_REQUIRE(machine.UpdateDisk(disk, virtio::RateLimits()).wait(scope).ok());
       KJ_REQUIRE(machine.ResizeDisk(disk).wait(scope).ok());
     }
@@ -67,6 +68,7 @@ void LeaveAlone(VmmConnection& connection, MachineClient& machine, kj::WaitScope
 void ComeBack(kj::AsyncIoContext& io, const testing::ListeningSocket& listening) {
   VmmConnection connection(io, listening.Connect());
   auto found = connection.vmm().machineRequest().send().wait(io.waitScope);
+  // NOLINTNEXTLINE(bugprone-suspicious-semicolon)
   KJ_REQUIRE(found.getFiles()[0].getFd().wait(io.waitScope) != nullptr);
   { VmmConnection(io, listening.Connect()).vmm().machineRequest().send().wait(io.waitScope); }
   found.getMachine().attachRequest().send().ignoreResult().wait(io.waitScope);

@@ -12,7 +12,6 @@ namespace mayfly::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::HasSubstr;
 
 using GuestRulesTest = RulesUsedTest;
 

@@ -20,6 +20,8 @@ class OwnNetwork final {
   OwnNetwork() : before_(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)) {
     EXPECT_EQ(virtio::EnterEmptyNetwork(), absl::OkStatus());
   }
+  OwnNetwork(const OwnNetwork&) = delete;
+  OwnNetwork& operator=(const OwnNetwork&) = delete;
   ~OwnNetwork() { EXPECT_EQ(::setns(before_.get(), CLONE_NEWNET), 0); }
 
  private:
