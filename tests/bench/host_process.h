@@ -16,7 +16,7 @@ class HostProcess final {
   // Answers when it listens. Errors: those of starting it.
   [[nodiscard]] static absl::StatusOr<HostProcess> Start(const std::string& program);
   HostProcess(HostProcess&& other) noexcept
-      : pid_(std::exchange(other.pid_, -1)), directory_(std::move(other.directory_)) {}
+      : pid_(std::exchange(other.pid_, -1)), directory_(std::exchange(other.directory_, {})) {}
   HostProcess& operator=(HostProcess&&) = delete;
   ~HostProcess();
 

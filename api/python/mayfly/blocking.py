@@ -170,10 +170,12 @@ class Host:
         self.close()
 
     def close(self) -> None:
+        """More than once does no harm."""
+
         async def work() -> None:
             self._host.close()
 
-        if self._host is not None:
+        if self._portal.is_open:
             self._portal.call(work)
             self._portal.close()
 

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import capnp
 
+from mayfly.errors import Error
+
 T = TypeVar("T")
 
 
@@ -27,9 +29,14 @@ class Portal:
         self._thread = threading.Thread(target=self._run, name="mayfly", daemon=True)
         self._thread.start()
         self._ready.wait()
+        if self._loop is None:
+            raise Error("INTERNAL", "the RPC library's event loop did not start")
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._ready.set()  # whoever waits for a loop that could not start
 
     async def _serve(self) -> None:
         async with capnp.kj_loop():
@@ -39,10 +46,14 @@ class Portal:
             await self._stop.wait()
             self._objects.clear()
 
+    @property
+    def is_open(self) -> bool:
+        return self._loop is not None and self._thread.is_alive()
+
     def call(self, work: Callable[[], Coroutine[Any, Any, T]], timeout: float | None = None) -> T:
         """What `work` answers, in the loop. Errors: its own; TimeoutError after `timeout` seconds."""
-        if self._loop is None or not self._thread.is_alive():
-            raise RuntimeError("this Host was closed")
+        if self._loop is None or not self.is_open:
+            raise Error("FAILED_PRECONDITION", "this Host was closed")
 
         async def bounded() -> T:
             return await asyncio.wait_for(work(), timeout)
@@ -56,7 +67,9 @@ class Portal:
         return number
 
     def look(self, number: int) -> Any:
-        """In the loop's thread."""
+        """What has `number`. In the loop's thread. Errors: Error for what was let go."""
+        if number not in self._objects:
+            raise Error("FAILED_PRECONDITION", "this object was closed")
         return self._objects[number]
 
     def forget(self, number: int) -> None:

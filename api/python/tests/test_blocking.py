@@ -50,6 +50,18 @@ def test_speaks_with_the_guest_by_its_console(host: mayfly.Host, guests: Path) -
             said += console.read(timeout=10)
 
 
+def test_what_was_closed_says_so(socket: str, guests: Path) -> None:
+    host = mayfly.Host(socket)
+    vm = host.launch(mayfly.Spec(kernel=guests / "echo"))
+    vm.close()
+    with pytest.raises(mayfly.Error, match="was closed"):
+        vm.wait()
+    host.close()
+    host.close()
+    with pytest.raises(mayfly.Error, match="was closed"):
+        host.list()
+
+
 def test_waiting_can_be_given_up(host: mayfly.Host, guests: Path) -> None:
     with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
         with pytest.raises(TimeoutError):
