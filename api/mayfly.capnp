@@ -282,7 +282,7 @@ enum EventKind {
 
 struct Event {
   # Something that an owner should know, and that ends nothing. A misbehaving guest cannot cause any number of them.
-  sequence @0 :UInt64;     # counts up from 1 within one source (a VM's process; a Host), without gaps; of `lost`: the last lost
+  sequence @0 :UInt64;     # counts up from 1 within one source (a VM's process; a Host), without gaps; of `lost`: its last
   nanoseconds @1 :UInt64;  # CLOCK_MONOTONIC of the host
   kind @2 :EventKind;
   text @3 :Text;           # one sentence for people, which names the device
@@ -381,6 +381,10 @@ interface Machine {
 
   resume @14 () -> ();
   # Goes on. A guest whose clock is KVM's is told that it did not run for a while. Does nothing where it was not paused.
+
+  powerButton @15 () -> ();
+  # Presses the power button, which a guest with ACPI finds: most end themselves, some do nothing. A paused one is told when
+  # it goes on. FAILED_PRECONDITION before start() and after the end.
 }
 
 interface Vmm {

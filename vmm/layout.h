@@ -75,6 +75,7 @@ inline constexpr uint16_t kSleepStatus = 0x601;
 // --- Interrupts: global system interrupts, which are the IOAPIC's pins.
 inline constexpr uint32_t kIoapicPins = 24;
 inline constexpr uint32_t kSerialGsi = 4;
+inline constexpr uint32_t kPowerButtonGsi = 3;
 // Those above the ISA range first: no kernel has opinions about them. Then what a PC without a
 // timer, keyboard, floppy disk or clock leaves free of the rest.
 inline constexpr std::array<uint32_t, 19> kVirtioGsis = {16, 17, 18, 19, 20, 21, 22, 23, 5, 6,

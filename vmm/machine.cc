@@ -267,6 +267,11 @@ absl::Status Machine::Resume() {
   return absl::OkStatus();
 }
 
+absl::Status Machine::PressPowerButton() {
+  MAYFLY_RETURN_IF_ERROR(CheckRunning());
+  return vm_.PulseIrqLine(layout::kPowerButtonGsi);
+}
+
 void Machine::End(ExitReason reason, std::string detail) {
   Exit({.reason = reason, .detail = std::move(detail)});
 }

@@ -64,6 +64,9 @@ class Machine final : private ExitSink {
   // Errors: FailedPrecondition when the VM was not started, or has ended.
   [[nodiscard]] absl::Status Pause();
   [[nodiscard]] absl::Status Resume();
+  // Presses and lets go of the power button, which ACPI has: what comes of it is the guest's
+  // affair. Errors: FailedPrecondition when the VM was not started, or has ended.
+  [[nodiscard]] absl::Status PressPowerButton();
   // Ends the VM from outside; does nothing when it has ended already. `reason`: kKilled or
   // kTimeout.
   void End(ExitReason reason, std::string detail);

@@ -57,6 +57,10 @@ kj::Promise<absl::Status> MachineClient::Resume() {
   return StatusOf(machine_.resumeRequest().send());
 }
 
+kj::Promise<absl::Status> MachineClient::PressPowerButton() {
+  return StatusOf(machine_.powerButtonRequest().send());
+}
+
 kj::Promise<absl::Status> MachineClient::UpdateDisk(uint32_t disk,
                                                     const virtio::RateLimits& limits) {
   auto request = machine_.updateDiskRequest();

@@ -48,6 +48,8 @@ class MachineClient final {
   // FailedPrecondition before the start and after the end.
   [[nodiscard]] kj::Promise<absl::Status> Pause();
   [[nodiscard]] kj::Promise<absl::Status> Resume();
+  // Presses the power button. Errors: as Pause().
+  [[nodiscard]] kj::Promise<absl::Status> PressPowerButton();
   // Disks and network devices are meant by their positions in the spec. Errors of the three that
   // follow: NotFound for one that there is not, FailedPrecondition after the VM's end.
   // New limits for a disk from now on.

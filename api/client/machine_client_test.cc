@@ -25,6 +25,7 @@
 namespace mayfly::api {
 namespace {
 
+using ::testing::ElementsAre;
 using testing::GuestSpec;
 using ::testing::HasSubstr;
 using testing::Screen;
@@ -265,6 +266,29 @@ TEST_F(MachineClientTest, TheVmAsAWholeIsCountedToo) {
   EXPECT_EQ(StatsOfAll().state, vmm::MachineState::kEnded);
   EXPECT_EQ(StatsOfAll().console_bytes, screen_.size());
   EXPECT_GE(StatsOfAll().cpu, stats.cpu);
+}
+
+TEST_F(MachineClientTest, ThePowerButtonIsAnInterruptAlsoOfAGuestThatRests) {
+  Launch(GuestSpec("power_button"));
+  AwaitOutput("ready");
+  EXPECT_EQ(machine_->Pause().wait(io_.waitScope), absl::OkStatus());
+  EXPECT_EQ(machine_->PressPowerButton().wait(io_.waitScope), absl::OkStatus());
+  EXPECT_EQ(machine_->Resume().wait(io_.waitScope), absl::OkStatus());
+  EXPECT_EQ(Await(), 7);
+  EXPECT_EQ(machine_->PressPowerButton().wait(io_.waitScope).code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(MachineClientTest, PausesAreEvents) {
+  Launch(GuestSpec("echo"));
+  AwaitOutput("ready");
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_EQ(machine_->Pause().wait(io_.waitScope), absl::OkStatus());
+  }
+  EXPECT_EQ(StatsOfAll().state, vmm::MachineState::kPaused);
+  EXPECT_EQ(machine_->Resume().wait(io_.waitScope), absl::OkStatus());
+  EXPECT_EQ(StatsOfAll().events, 2U);
+  EXPECT_THAT(events_, ElementsAre(HasSubstr("paused"), HasSubstr("goes on")));
 }
 
 TEST_F(MachineClientTest, EventsComeBeforeTheEnd) {

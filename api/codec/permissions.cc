@@ -24,7 +24,7 @@ constexpr std::array kMethods = {
     Method{"stats", Need::kStats},       Method{"events", Need::kWait},
     Method{"narrow", Need::kNothing},    Method{"detach", Need::kControl},
     Method{"attach", Need::kControl},    Method{"pause", Need::kControl},
-    Method{"resume", Need::kControl},
+    Method{"resume", Need::kControl},    Method{"powerButton", Need::kControl},
 };
 constexpr Method kNewerMethod = {"a newer method", Need::kControl};
 

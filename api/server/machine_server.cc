@@ -108,6 +108,10 @@ kj::Promise<void> MachineServer::pause(PauseContext) { return Answer(machine_->P
 
 kj::Promise<void> MachineServer::resume(ResumeContext) { return Answer(machine_->Resume()); }
 
+kj::Promise<void> MachineServer::powerButton(PowerButtonContext) {
+  return Answer(machine_->machine().PressPowerButton());
+}
+
 kj::Promise<void> MachineServer::attach(AttachContext) {
   slot_->Attach();
   return kj::READY_NOW;

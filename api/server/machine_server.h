@@ -41,6 +41,7 @@ class MachineServer final : public rpc::Machine::Server {
   kj::Promise<void> attach(AttachContext context) override;
   kj::Promise<void> pause(PauseContext context) override;
   kj::Promise<void> resume(ResumeContext context) override;
+  kj::Promise<void> powerButton(PowerButtonContext context) override;
 
  private:
   kj::Own<HostedMachine> machine_;

@@ -38,7 +38,7 @@ constexpr Rule kRules[] = {
     {SYS_shutdown, {ARG(1, how, SHUT_WR)}, "tells the client that nothing more comes"},
     {SYS_close, {}, "closes the images that are loaded, and what a client sends with a call that takes no file"},
 
-    {SYS_ioctl, {ARG(1, request, KVM_IRQ_LINE)}, "the serial port's interrupt, for console input"},
+    {SYS_ioctl, {ARG(1, request, KVM_IRQ_LINE)}, "an interrupt: the serial port's, for console input; the power button's"},
     {SYS_ioctl, {ARG(1, request, KVM_KVMCLOCK_CTRL)}, "tells a guest that goes on that it was paused"},
     {SYS_tgkill, {ARG(2, signal, kKickSignal)}, "gets the vCPUs out of the guest when the VM ends, or is paused"},
 

@@ -157,6 +157,10 @@ TEST_F(IaslTest, UnderstandsTheDsdt) {
   EXPECT_THAT(output, HasSubstr("0xD0012000,         // Address Base"));
   EXPECT_THAT(output, HasSubstr("Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive"));
   EXPECT_THAT(output, HasSubstr("Name (\\_S5"));
+  EXPECT_THAT(output, HasSubstr("\"ACPI0013\""));
+  EXPECT_THAT(output, HasSubstr("EisaId (\"PNP0C0C\")"));
+  EXPECT_THAT(output, HasSubstr("Method (_EVT, 1, Serialized)"));
+  EXPECT_THAT(output, HasSubstr("Notify (PWRB, 0x80)"));
   output = Run("iasl -we dsdt.dsl", status);
   EXPECT_EQ(status, 0) << output;
   EXPECT_THAT(output, HasSubstr("0 Errors, 0 Warnings"));

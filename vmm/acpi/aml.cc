@@ -17,8 +17,10 @@ enum Opcode : uint8_t {
   kScopeOp = 0x10,
   kBufferOp = 0x11,
   kPackageOp = 0x12,
+  kMethodOp = 0x14,
   kExtendedPrefix = 0x5b,
   kDeviceOp = 0x82,  // after kExtendedPrefix
+  kNotifyOp = 0x86,
 };
 
 // ACPI 6.5, 6.4.2 and 6.4.3.
@@ -90,6 +92,22 @@ Bytes Name(std::string_view name, const Bytes& object) {
   Append(bytes, kNameOp);
   AppendName(bytes, name);
   AppendBytes(bytes, object);
+  return bytes;
+}
+
+Bytes Method(std::string_view name, uint8_t arguments, const Bytes& terms) {
+  constexpr uint8_t kSerialized = 1 << 3;
+  Bytes content;
+  Append(content, static_cast<uint8_t>(arguments | kSerialized));
+  AppendBytes(content, terms);
+  return NamedPackage({kMethodOp}, name, content);
+}
+
+Bytes Notify(std::string_view name, uint32_t value) {
+  Bytes bytes;
+  Append(bytes, kNotifyOp);
+  AppendName(bytes, name);
+  AppendBytes(bytes, Integer(value));
   return bytes;
 }
 

@@ -14,6 +14,10 @@ namespace mayfly::vmm::aml {
 [[nodiscard]] Bytes Scope(std::string_view name, const Bytes& terms);
 [[nodiscard]] Bytes Device(std::string_view name, const Bytes& terms);
 [[nodiscard]] Bytes Name(std::string_view name, const Bytes& object);
+// Of `arguments` (0 to 7), one call at a time.
+[[nodiscard]] Bytes Method(std::string_view name, uint8_t arguments, const Bytes& terms);
+// Tells whoever drives the device `name`.
+[[nodiscard]] Bytes Notify(std::string_view name, uint32_t value);
 
 [[nodiscard]] Bytes Integer(uint32_t value);
 [[nodiscard]] Bytes String(std::string_view text);

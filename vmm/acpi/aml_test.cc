@@ -32,6 +32,11 @@ TEST(AmlTest, NamesArePadded) {
   EXPECT_EQ(Name("\\AB", Integer(0)), Expected({0x08, '\\', 'A', 'B', '_', '_', 0x00}));
 }
 
+TEST(AmlTest, MethodsSayHowTheyAreCalled) {
+  EXPECT_EQ(Method("_EVT", 1, Notify("PWRB", 0x80)),
+            Expected({0x14, 0x0d, '_', 'E', 'V', 'T', 0x09, 0x86, 'P', 'W', 'R', 'B', 0x0a, 0x80}));
+}
+
 TEST(AmlTest, PackageLengthsCountThemselves) {
   const auto scope_of = [](size_t bytes) { return Scope("ABCD", Bytes(bytes)); };
   EXPECT_EQ(scope_of(58)[1], std::byte{63}) << "one byte reaches to 63";

@@ -44,10 +44,27 @@ Bytes VirtioDevice(size_t index) {
                                   aml::Interrupt(slot.gsi)}))}));
 }
 
+// Without ACPI's fixed hardware, a button is a device (ACPI 6.5, 4.8.3.1.2.2), and an interrupt
+// becomes a notification of it by way of the Generic Event Device (5.6.9).
+Bytes PowerButton() {
+  constexpr char kButton[] = "PWRB";
+  constexpr uint32_t kPressed = 0x80;  // table 5.208
+  const Bytes button =
+      aml::Device(kButton, aml::Concatenate({aml::Name("_HID", aml::EisaId("PNP0C0C")),
+                                             aml::Name("_UID", aml::Integer(0))}));
+  const Bytes events = aml::Device(
+      "GED",
+      aml::Concatenate(
+          {aml::Name("_HID", aml::String("ACPI0013")), aml::Name("_UID", aml::Integer(0)),
+           aml::Name("_CRS", aml::ResourceTemplate({aml::Interrupt(layout::kPowerButtonGsi)})),
+           aml::Method("_EVT", 1, aml::Notify(kButton, kPressed))}));
+  return aml::Concatenate({button, events});
+}
+
 }  // namespace
 
 Bytes DsdtTerms(size_t virtio_devices) {
-  Bytes devices = aml::Concatenate({SerialPort(), PanicDevice()});
+  Bytes devices = aml::Concatenate({SerialPort(), PanicDevice(), PowerButton()});
   for (size_t i = 0; i < virtio_devices; ++i) AppendBytes(devices, VirtioDevice(i));
   // ACPI 6.5, 7.4.2: the first element is what goes into the sleep control register.
   const Bytes off =
