@@ -26,7 +26,9 @@ from mayfly.results import (
 )
 from mayfly.spec import (
     GIB,
+    LINUX_COMMAND_LINE,
     MIB,
+    Boot,
     Disk,
     DiskEngine,
     EgressRule,
@@ -34,6 +36,7 @@ from mayfly.spec import (
     IoLimit,
     Net,
     Overlay,
+    Pages,
     RateLimit,
     RateLimits,
     ResourceLimits,
@@ -42,7 +45,9 @@ from mayfly.spec import (
 
 __all__ = [
     "GIB",
+    "LINUX_COMMAND_LINE",
     "MIB",
+    "Boot",
     "Console",
     "Disk",
     "DiskEngine",
@@ -64,6 +69,7 @@ __all__ = [
     "NetDirectionStats",
     "NetStats",
     "Overlay",
+    "Pages",
     "RateLimit",
     "RateLimits",
     "ResourceLimits",

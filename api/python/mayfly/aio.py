@@ -17,63 +17,93 @@ from typing import Any, Self
 import capnp
 
 from mayfly import results
-from mayfly.errors import Error, translated
-from mayfly.schema import rpc
+from mayfly.errors import Error, cannot_connect, translated
+from mayfly.inbox import Inbox
+from mayfly.schema import fill, rpc
 from mayfly.spec import RateLimits, Spec, encode_labels
 
 _VARIABLE = "MAYFLY_HOST"
+_NONE = "none"
 _ROOT_SOCKET = "/run/mayfly/mayflyd.sock"
 # Pieces of a console, or events, that wait for a reader here; the guest's side keeps the rest.
 _QUEUE = 64
+# A piece of a console that no guest writes.
+_END = b""
 
 
 def default_socket() -> str:
-    """Where this user's host service listens: $MAYFLY_HOST, or its usual place."""
+    """Where this user's host service listens: $MAYFLY_HOST, or its usual place. Error for none."""
     chosen = os.environ.get(_VARIABLE)
-    if chosen:
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if chosen and chosen != _NONE:
         return chosen
-    if os.geteuid() == 0:
+    if not chosen and os.geteuid() == 0:
         return _ROOT_SOCKET
-    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
-    return f"{runtime}/mayfly/mayflyd.sock"
+    if not chosen and runtime:
+        return f"{runtime}/mayfly/mayflyd.sock"
+    raise Error("INVALID_ARGUMENT", f"which host service? Name its socket, here or in ${_VARIABLE}")
 
 
 class _Sink(rpc.ByteStream.Server):  # type: ignore[misc]
-    """Takes what a guest writes; a full queue slows the sender."""
+    """Takes what a guest writes. Nobody but the RPC library holds it, and it lets go when the
+    service does: at the VM's end, when another takes the console over, and with the connection."""
 
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE)
+    def __init__(self, inbox: Inbox[bytes]) -> None:
+        self._inbox = inbox
 
     async def write(self, bytes: bytes, **_: Any) -> None:
-        await self.queue.put(bytes)
+        if bytes != _END:
+            await self._inbox.put(bytes)
 
     async def end(self, **_: Any) -> None:
-        await self.queue.put(None)
+        await self._inbox.put(_END)
+
+    def __del__(self) -> None:
+        self._inbox.end()
 
 
 class _Listener(rpc.EventListener.Server):  # type: ignore[misc]
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[results.Event] = asyncio.Queue(_QUEUE)
+    """Takes events, and is held as a _Sink is."""
+
+    def __init__(self, inbox: Inbox[results.Event]) -> None:
+        self._inbox = inbox
 
     async def event(self, event: Any, **_: Any) -> None:
-        await self.queue.put(results.event(event))
+        await self._inbox.put(results.event(event))
+
+    def __del__(self) -> None:
+        self._inbox.end()
+
+
+async def _answer(request: Any, **parameters: Any) -> Any:
+    """What is answered to `request`. Errors: Error; ValueError for parameters it cannot have."""
+    fill(request, parameters)
+    with translated():
+        return await request.send()
 
 
 class Console:
     """A VM's serial console."""
 
-    def __init__(self, sink: _Sink, writer: Any) -> None:
-        self._queue = sink.queue
+    def __init__(self, inbox: Inbox[bytes], writer: Any) -> None:
+        self._inbox = inbox
         self._writer = writer
         self._ended = False
 
     async def read(self) -> bytes:
-        """The next piece of what the guest writes; nothing once the VM has ended."""
+        """The next piece of what the guest writes; nothing once the VM has ended. Error where
+        nothing more comes for another reason: another reader, or a lost connection."""
         if self._ended:
-            return b""
-        piece = await self._queue.get()
-        self._ended = piece is None
-        return piece or b""
+            return _END
+        piece = await self._inbox.get()
+        if piece is None:
+            raise Error(
+                "UNAVAILABLE",
+                "this console was taken over by another reader, or the connection to the host "
+                "service was lost",
+            )
+        self._ended = piece == _END
+        return piece
 
     async def read_all(self) -> bytes:
         """All until the VM's end."""
@@ -92,11 +122,15 @@ class Console:
 class Events:
     """Events as they come, those that were kept from before first."""
 
-    def __init__(self, listener: _Listener) -> None:
-        self._queue = listener.queue
+    def __init__(self, inbox: Inbox[results.Event]) -> None:
+        self._inbox = inbox
 
     async def next(self) -> results.Event:
-        return await self._queue.get()
+        """The next one, once there is one. Error where none can come any more."""
+        event = await self._inbox.get()
+        if event is None:
+            raise Error("UNAVAILABLE", "no more events: the VM, or the connection, is gone")
+        return event
 
     async def __aiter__(self) -> AsyncIterator[results.Event]:
         while True:
@@ -153,16 +187,20 @@ class Machine:
 
     async def console(self) -> Console:
         """Attaches to the console; whoever was attached before is cut off."""
-        sink = _Sink()
+        inbox = Inbox[bytes](_QUEUE)
+        request = self._held.console_request()
+        request.output = _Sink(inbox)
         with translated():
-            answer = await self._held.console(output=sink)
-        return Console(sink, answer.input)
+            answer = request.send()
+            # Of the answer itself, it would keep the request alive, and with it the _Sink.
+            writer = answer.input
+            await answer
+        return Console(inbox, writer)
 
     async def events(self) -> Events:
-        listener = _Listener()
-        with translated():
-            await self._held.events(listener=listener)
-        return Events(listener)
+        inbox = Inbox[results.Event](_QUEUE)
+        await _answer(self._held.events_request(), listener=_Listener(inbox))
+        return Events(inbox)
 
     async def stats(self) -> results.MachineStats:
         with translated():
@@ -172,41 +210,34 @@ class Machine:
         with translated():
             answer = await self._held.timeline()
         return [
-            results.TimelineEntry(str(entry.step), entry.nanoseconds) for entry in answer.entries
+            results.TimelineEntry(results.name_of(entry.step), entry.nanoseconds)
+            for entry in answer.entries
         ]
 
     async def update_disk(self, disk: int, limits: RateLimits) -> None:
         """New limits for the disk of that position in the spec."""
-        with translated():
-            await self._held.updateDisk(disk=disk, limits=limits.encode())
+        await _answer(self._held.updateDisk_request(), disk=disk, limits=limits.encode())
 
     async def update_net(
         self, net: int, transmit: RateLimits | None = None, receive: RateLimits | None = None
     ) -> None:
         """New limits for a network card; a direction that is None keeps its own."""
-        request = self._held.updateNet_request()
-        request.net = net
-        if transmit is not None:
-            request.transmit = transmit.encode()
-        if receive is not None:
-            request.receive = receive.encode()
-        with translated():
-            await request.send()
+        changed = {"transmit": transmit, "receive": receive}
+        limits = {name: value.encode() for name, value in changed.items() if value is not None}
+        await _answer(self._held.updateNet_request(), net=net, **limits)
 
     async def resize_disk(self, disk: int) -> int:
         """Tells the guest that the disk's image has another size, which is answered."""
-        with translated():
-            return int((await self._held.resizeDisk(disk=disk)).bytes)
+        return int((await _answer(self._held.resizeDisk_request(), disk=disk)).bytes)
 
     async def narrow(self, permissions: Sequence[str]) -> "Machine":
         """A handle that can do less ("wait", "console", "stats", "control") and holds no VM."""
-        with translated():
-            return Machine((await self._held.narrow(permissions=list(permissions))).machine)
+        answer = await _answer(self._held.narrow_request(), permissions=list(permissions))
+        return Machine(answer.machine)
 
     async def detach(self, name: str = "") -> None:
         """Lets the VM live on without us, to be found by `name`."""
-        with translated():
-            await self._held.detach(name)
+        await _answer(self._held.detach_request(), name=name)
 
     async def attach(self) -> None:
         """Undoes detach()."""
@@ -224,7 +255,7 @@ class Host:
     """A host service. Closing it ends all VMs that were launched with it and not detached."""
 
     def __init__(self, socket: str | None = None) -> None:
-        self._path = socket or default_socket()
+        self._path = default_socket() if socket is None else socket
         self._stream: Any = None
         self._client: Any = None
         self._capability: Any = None
@@ -233,11 +264,7 @@ class Host:
         try:
             self._stream = await capnp.AsyncIoStream.create_unix_connection(self._path)
         except OSError as error:
-            raise Error(
-                "UNAVAILABLE",
-                f"no host service answers at {self._path} ({error.strerror}); start mayflyd, or "
-                f"name its socket in ${_VARIABLE}",
-            ) from None
+            raise cannot_connect(self._path, error) from None
         self._client = capnp.TwoPartyClient(self._stream)
         self._capability = self._client.bootstrap().cast_as(rpc.Host)
         return self
@@ -261,42 +288,42 @@ class Host:
         self, spec: Spec, *, name: str = "", start: bool = True, detached: bool = False
     ) -> Machine:
         """A new VM, which runs already unless `start` is False."""
-        request = self._held.launch_request()
-        request.spec = spec.encode()
-        request.name = name
-        request.start = start
-        request.detached = detached
-        with translated():
-            return Machine((await request.send()).machine)
+        answer = await _answer(
+            self._held.launch_request(),
+            spec=spec.encode(),
+            name=name,
+            start=start,
+            detached=detached,
+        )
+        return Machine(answer.machine)
 
     async def run(self, spec: Spec) -> results.RunResult:
         """A VM from start to end, and what it wrote to its console."""
-        sink = _Sink()
-        with translated():
-            answer = await self._held.launch(spec=spec.encode(), start=True, output=sink)
+        inbox = Inbox[bytes](_QUEUE)
+        request = self._held.launch_request()
+        fill(request, {"spec": spec.encode(), "start": True, "output": _Sink(inbox)})
+        answer = request.send()
         async with Machine(answer.machine) as machine:
-            output, status = await asyncio.gather(
-                Console(sink, answer.input).read_all(), machine.wait()
-            )
+            console = Console(inbox, answer.input)
+            with translated():
+                await answer
+            output, status = await asyncio.gather(console.read_all(), machine.wait())
         return results.RunResult(status, output)
 
     async def get(self, name: str) -> Machine:
         """The VM of that name."""
-        with translated():
-            return Machine((await self._held.get(name)).machine)
+        return Machine((await _answer(self._held.get_request(), name=name)).machine)
 
     async def list(self, labels: Mapping[str, str] | None = None) -> list[results.MachineInfo]:
         """This user's VMs that have all of `labels`."""
-        with translated():
-            answer = await self._held.list(labels=encode_labels(labels or {}))
+        answer = await _answer(self._held.list_request(), labels=encode_labels(labels or {}))
         return [results.machine_info(machine) for machine in answer.machines]
 
     async def events(self, since: int = 0) -> Events:
         """What happens to this user's VMs, from the sequence number behind `since` on."""
-        listener = _Listener()
-        with translated():
-            await self._held.events(listener=listener, since=since)
-        return Events(listener)
+        inbox = Inbox[results.Event](_QUEUE)
+        await _answer(self._held.events_request(), listener=_Listener(inbox), since=since)
+        return Events(inbox)
 
     async def drain(self) -> None:
         """No launches any more; returns when the last VM has ended."""

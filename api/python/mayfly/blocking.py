@@ -40,7 +40,8 @@ class Console(_Handle[aio.Console]):
     """A VM's serial console."""
 
     def read(self, timeout: float | None = None) -> bytes:
-        """The next piece of what the guest writes; nothing once the VM has ended."""
+        """The next piece of what the guest writes; nothing once the VM has ended. Error where
+        nothing more comes for another reason: another reader, or a lost connection."""
         return self._call(lambda console: console.read(), timeout)
 
     def read_all(self, timeout: float | None = None) -> bytes:
@@ -60,6 +61,7 @@ class Events(_Handle[aio.Events]):
     """Events as they come, those that were kept from before first."""
 
     def next(self, timeout: float | None = None) -> results.Event:
+        """The next one, once there is one. Error where none can come any more."""
         return self._call(lambda events: events.next(), timeout)
 
     def __iter__(self) -> Iterator[results.Event]:

@@ -28,6 +28,16 @@ def _from_description(description: str, kind: str) -> Error:
     return Error(_UNAVAILABLE if kind == "DISCONNECTED" else _INTERNAL, description)
 
 
+def cannot_connect(path: str, error: OSError) -> Error:
+    """Why nobody answers at `path`, and what to do."""
+    what = f"connecting to the host service at {path}: {error.strerror or error}"
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+        return Error(_UNAVAILABLE, f"{what}; start mayflyd, or name its socket in $MAYFLY_HOST")
+    if isinstance(error, PermissionError):
+        return Error("PERMISSION_DENIED", f"{what}; its socket says who may")
+    return Error(_UNAVAILABLE, what)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Makes exceptions of the RPC library ours."""

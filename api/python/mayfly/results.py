@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
+
+E = TypeVar("E", bound=StrEnum)
+# What a newer service says that this library has no word for.
+_UNKNOWN = "unknown"
 
 
 class ExitReason(StrEnum):
@@ -17,6 +21,7 @@ class ExitReason(StrEnum):
     INTERNAL_ERROR = "internalError"
     VIOLATION = "violation"
     OUT_OF_MEMORY = "outOfMemory"
+    UNKNOWN = _UNKNOWN
 
 
 class MachineState(StrEnum):
@@ -24,6 +29,7 @@ class MachineState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     ENDED = "ended"
+    UNKNOWN = _UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +128,30 @@ class MachineInfo:
     pid: int
 
 
+def name_of(enumerant: Any) -> str:
+    """The schema's name for it, or "unknown"."""
+    try:
+        return str(enumerant)
+    except RuntimeError:  # The RPC library's, for a number that has no name.
+        return _UNKNOWN
+
+
+def _member(kind: type[E], enumerant: Any) -> E:
+    try:
+        return kind(name_of(enumerant))
+    except ValueError:
+        return kind(_UNKNOWN)
+
+
 def exit_status(reader: Any) -> ExitStatus:
-    return ExitStatus(ExitReason(str(reader.reason)), reader.status, reader.detail)
+    return ExitStatus(_member(ExitReason, reader.reason), reader.status, reader.detail)
 
 
 def event(reader: Any) -> Event:
     return Event(
         sequence=reader.sequence,
         nanoseconds=reader.nanoseconds,
-        kind=str(reader.kind),
+        kind=name_of(reader.kind),
         text=reader.text,
         machine=reader.machine,
         name=reader.name,
@@ -164,7 +185,7 @@ def _direction(reader: Any) -> NetDirectionStats:
 
 def machine_stats(reader: Any) -> MachineStats:
     return MachineStats(
-        state=MachineState(str(reader.state)),
+        state=_member(MachineState, reader.state),
         cpu_nanoseconds=reader.cpuNanoseconds,
         resident_bytes=reader.residentBytes,
         disks=tuple(_disk(disk) for disk in reader.disks),
@@ -184,7 +205,7 @@ def machine_info(reader: Any) -> MachineInfo:
         id=reader.id,
         name=reader.name,
         labels={label.name: label.value for label in reader.labels},
-        state=MachineState(str(reader.state)),
+        state=_member(MachineState, reader.state),
         cpus=reader.cpus,
         memory=reader.memoryBytes,
         launched_at=reader.launchedAt / 1e9,

@@ -6,16 +6,21 @@ with the rights of whoever asks.
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from mayfly.schema import rpc
+from mayfly.schema import fill, rpc
 
 MIB = 1 << 20
 GIB = 1 << 30
+# As `mayfly run` has it: Linux shows what it does on the console, and ends the VM when it reboots
+# or panics.
+LINUX_COMMAND_LINE = "console=ttyS0 reboot=k panic=-1 quiet"
 _NANOSECONDS = 1_000_000_000
+_MAC = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
 Path: TypeAlias = str | os.PathLike[str]
 # As ipaddress writes them: "10.0.0.0/8", "2001:db8::1".
@@ -26,6 +31,19 @@ Fields: TypeAlias = dict[str, Any]
 def _file(path: Path) -> Fields:
     # The host has a working directory of its own.
     return {"name": os.path.abspath(path)}
+
+
+def _mac(text: str) -> bytes:
+    if text and not _MAC.fullmatch(text):
+        raise ValueError(f"{text!r} is no MAC address such as 02:00:00:00:00:01")
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def _nanoseconds(seconds: float | None) -> int:
+    try:
+        return round((seconds or 0) * _NANOSECONDS)
+    except OverflowError:
+        raise ValueError("an infinite timeout: None is without") from None
 
 
 def _prefix(text: Prefix) -> Fields:
@@ -145,7 +163,7 @@ class Net:
     def encode(self) -> Fields:
         fields: Fields = {
             "backend": {"none": None},
-            "mac": bytes.fromhex(self.mac.replace(":", "")),
+            "mac": _mac(self.mac),
             "mtu": self.mtu,
             "queuePairs": self.queue_pairs,
             "transmit": self.transmit.encode(),
@@ -199,15 +217,33 @@ class ResourceLimits:
         }
 
 
+class Boot(StrEnum):
+    """How a kernel is entered. AUTO: PVH where it offers that, otherwise what its format says."""
+
+    AUTO = "auto"
+    PVH = "pvh"
+    LINUX64 = "linux64"
+
+
+class Pages(StrEnum):
+    """What a guest's memory is made of. RESERVED: of the host's huge pages."""
+
+    SMALL = "anonymous"
+    TRANSPARENT = "transparentHuge"
+    RESERVED = "hugeTlb"
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """A virtual machine. `timeout` is in seconds, from the start to a forced end; None: none."""
 
     kernel: Path
     initrd: Path | None = None
-    command_line: str = ""
+    command_line: str = LINUX_COMMAND_LINE
+    boot: Boot = Boot.AUTO
     cpus: int = 1
     memory: int = 128 * MIB
+    pages: Pages = Pages.SMALL
     disks: Sequence[Disk] = ()
     nets: Sequence[Net] = ()
     timeout: float | None = None
@@ -215,22 +251,26 @@ class Spec:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self) -> Any:
-        """The schema's MachineSpec."""
+        """The schema's MachineSpec. Errors: ValueError for what cannot be meant."""
         fields: Fields = {
             "cpus": self.cpus,
             "memoryBytes": self.memory,
             "kernel": _file(self.kernel),
             "commandLine": self.command_line,
+            "bootProtocol": self.boot.value,
+            "memoryBacking": self.pages.value,
             "disks": [disk.encode() for disk in self.disks],
             "nets": [net.encode() for net in self.nets],
-            "timeoutNanoseconds": round((self.timeout or 0) * _NANOSECONDS),
+            "timeoutNanoseconds": _nanoseconds(self.timeout),
             "labels": encode_labels(self.labels),
         }
         if self.initrd is not None:
             fields["initrd"] = _file(self.initrd)
         if self.limits is not None:
             fields["limits"] = self.limits.encode()
-        return rpc.MachineSpec.new_message(**fields)
+        spec = rpc.MachineSpec.new_message()
+        fill(spec, fields)
+        return spec
 
 
 def encode_labels(labels: Mapping[str, str]) -> list[Fields]:

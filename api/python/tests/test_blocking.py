@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import mayfly
@@ -130,6 +131,84 @@ def test_a_disk_with_an_overlay_and_a_card(
         vm.update_net(0, transmit=limit)
         with pytest.raises(mayfly.Error):
             vm.update_disk(1, limit)
+
+
+def test_parameters_that_cannot_be_meant_are_refused(host: mayfly.Host, guests: Path) -> None:
+    with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
+        with pytest.raises(ValueError, match="limits"):
+            vm.update_disk(0, mayfly.RateLimits(bytes=mayfly.RateLimit(-1)))
+        with pytest.raises(ValueError, match="net"):
+            vm.update_net(-1)
+        with pytest.raises(ValueError, match="permissions"):
+            vm.narrow(["fly"])
+    with pytest.raises(ValueError, match="cpus"):
+        host.run(mayfly.Spec(kernel=guests / "echo", cpus=70000))
+
+
+def test_a_disk_that_grows(host: mayfly.Host, guests: Path, tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(mayfly.MIB))
+    with host.launch(mayfly.Spec(kernel=guests / "echo", disks=[mayfly.Disk(image)])) as vm:
+        image.write_bytes(bytes(2 * mayfly.MIB))
+        assert vm.resize_disk(0) == 2 * mayfly.MIB
+
+
+def test_other_pages_and_entries(host: mayfly.Host, guests: Path) -> None:
+    spec = mayfly.Spec(
+        kernel=guests / "hello", boot=mayfly.Boot.PVH, pages=mayfly.Pages.TRANSPARENT
+    )
+    assert host.run(spec).exit.ok
+
+
+def test_a_console_that_is_taken_over_says_so(host: mayfly.Host, guests: Path) -> None:
+    with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
+        first = vm.console()
+        second = vm.console()
+        with pytest.raises(mayfly.Error, match="taken over"):
+            first.read_all(timeout=10)
+        second.write(b"one\n")
+        said = b""
+        while b"ONE" not in said:
+            said += second.read(timeout=10)
+        vm.kill()
+        second.read_all(timeout=10)
+        assert second.read(timeout=10) == b""
+
+
+def test_a_lost_service_is_noticed(
+    mortal: tuple[mayfly.Host, Callable[[], None]], guests: Path
+) -> None:
+    host, end = mortal
+    vm = host.launch(mayfly.Spec(kernel=guests / "echo"))
+    console, of_vm, of_host = vm.console(), vm.events(), host.events()
+    end()
+    with pytest.raises(mayfly.Error, match="connection") as caught:
+        console.read_all(timeout=10)
+    assert caught.value.code == "UNAVAILABLE"
+    with pytest.raises(mayfly.Error, match="connection"):
+        of_vm.next(timeout=10)
+    with pytest.raises(mayfly.Error, match="connection"):
+        while True:
+            of_host.next(timeout=10)
+    with pytest.raises(mayfly.Error) as lost:
+        vm.wait(timeout=10)
+    assert lost.value.code == "UNAVAILABLE"
+
+
+def test_events_of_a_machine(host: mayfly.Host, guests: Path) -> None:
+    with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
+        events = vm.events()
+        vm.pause()
+        assert events.next(timeout=10).kind == "paused"
+        vm.resume()
+        assert events.next(timeout=10).kind == "resumed"
+
+
+def test_a_drained_host_launches_nothing(host: mayfly.Host, guests: Path) -> None:
+    host.drain(timeout=10)
+    with pytest.raises(mayfly.Error) as caught:
+        host.launch(mayfly.Spec(kernel=guests / "echo"))
+    assert caught.value.code == "UNAVAILABLE"
 
 
 def test_events_of_the_host(host: mayfly.Host, guests: Path) -> None:
