@@ -10,7 +10,8 @@ def jailed_binary(name, **kwargs):
     native.cc_binary(
         name = name,
         linkopts = select({
-            # static-pie in a release (.bazelrc); a sanitizer's runtime wants its libraries, and is not jailed.
+            "//ci/bazel:release": ["-static-pie"],
+            # A sanitizer's runtime wants its libraries, and is not jailed.
             "//jailer:linked_by_config": [],
             "//conditions:default": ["-static"],
         }),
