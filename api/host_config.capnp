@@ -26,4 +26,5 @@ struct HostConfig {
   connectionsEachUser @8 :UInt32 = 1024;  # root is not held to it, nor is who runs the service
   callKilobytesEachConnection @9 :UInt32 = 8192;  # that one connection's calls in progress may take; beyond, it is not read
   eventsKept @10 :UInt32 = 4096;
+  metrics @11 :Text;             # where Prometheus finds /metrics by HTTP, such as 127.0.0.1:9470. Empty: nowhere
 }

@@ -63,6 +63,7 @@ void ShowAll(rpc::HostConfig::Builder config) {
   if (!config.hasSocketMode()) config.setSocketMode(config.asReader().getSocketMode());
   if (!config.hasSocketGroup()) config.setSocketGroup("");
   if (!config.hasCgroupParent()) config.setCgroupParent("");
+  if (!config.hasMetrics()) config.setMetrics("");
   (void)config.getTotal();
   (void)config.getEachUser();
   (void)config.getEachConnection();

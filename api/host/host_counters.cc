@@ -1,8 +1,13 @@
 #include "api/host/host_counters.h"
 
+#include <numeric>
 #include <optional>
 
 namespace mayfly::api {
+
+uint64_t HostCounters::AllFailures() const {
+  return std::accumulate(failures.begin(), failures.end(), uint64_t{0});
+}
 
 void HostCounters::CountSteps(const Timeline& timeline) {
   const std::optional<Nanoseconds> requested = timeline.At(TimelineStep::kRequested);

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/status/status.h"
 #include "api/host/latency_histogram.h"
 #include "base/clock.h"
 #include "base/timeline.h"
@@ -12,15 +14,22 @@
 namespace mayfly::api {
 
 inline constexpr size_t kExitReasons = static_cast<size_t>(vmm::ExitReason::kOutOfMemory) + 1;
+// The last code that absl::Status has.
+inline constexpr size_t kStatusCodes = static_cast<size_t>(absl::StatusCode::kUnauthenticated) + 1;
 
 // What a host service counts since its start.
 struct HostCounters {
   Nanoseconds started{MonotonicNow()};
+  Nanoseconds started_at{std::chrono::system_clock::now().time_since_epoch()};  // CLOCK_REALTIME
   uint64_t launches = 0;
-  uint64_t failures = 0;
+  std::array<uint64_t, kStatusCodes> failures{};  // launches that failed, by their error
   std::array<uint64_t, kExitReasons> exits{};
   std::array<LatencyHistogram, kTimelineSteps> steps;  // since the launch was asked for
 
+  void CountFailure(const absl::Status& status) {
+    ++failures.at(static_cast<size_t>(status.code()));
+  }
+  [[nodiscard]] uint64_t AllFailures() const;
   void CountExit(vmm::ExitReason reason) { ++exits.at(static_cast<size_t>(reason)); }
   void CountSteps(const Timeline& timeline);
 };

@@ -1,15 +1,10 @@
 #include "api/host/host_report.h"
 
-#include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-#include <filesystem>
-#include <iterator>
-#include <string>
 
 #include "api/host/host_counters.h"
 #include "api/host/latency_histogram.h"
+#include "api/host/process_usage.h"
 #include "api/version.h"
 #include "base/clock.h"
 
@@ -17,18 +12,6 @@ namespace mayfly::api {
 namespace {
 
 [[nodiscard]] uint64_t Positive(long value) { return value < 0 ? 0 : static_cast<uint64_t>(value); }
-
-[[nodiscard]] uint64_t CountOpenFiles() {
-  std::error_code error;
-  const std::filesystem::directory_iterator files("/proc/self/fd", error);
-  // Without the one that looks.
-  return error ? 0 : static_cast<uint64_t>(std::distance(begin(files), end(files))) - 1;
-}
-
-[[nodiscard]] uint64_t MostOpenFiles() {
-  rlimit limit{};
-  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
-}
 
 void EncodeLatency(const LatencyHistogram& histogram, rpc::StepLatency::Builder builder) {
   builder.setCount(histogram.count());
@@ -63,7 +46,7 @@ void EncodeCapacity(const Fleet& fleet, ConnectionCount connections,
   builder.setCpus(taken.cpus);
   builder.setCpusMost(most.cpus);
   builder.setHostCpus(static_cast<uint32_t>(Positive(::sysconf(_SC_NPROCESSORS_ONLN))));
-  builder.setOpenFiles(CountOpenFiles());
+  builder.setOpenFiles(OpenFiles());
   builder.setOpenFilesMost(MostOpenFiles());
   builder.setConnections(connections.now);
   builder.setConnectionsMost(connections.most);
@@ -74,7 +57,7 @@ void EncodeStats(const Fleet& fleet, ConnectionCount connections, rpc::HostStats
   builder.setVersion(kj::StringPtr(kVersion.data(), kVersion.size()));
   builder.setUptimeNanoseconds(static_cast<uint64_t>((MonotonicNow() - counters.started).count()));
   builder.setLaunches(counters.launches);
-  builder.setFailures(counters.failures);
+  builder.setFailures(counters.AllFailures());
   auto exits = builder.initExits(kExitReasons);
   for (capnp::uint reason = 0; reason < kExitReasons; ++reason) {
     exits[reason].setReason(static_cast<rpc::ExitReason>(reason));

@@ -78,7 +78,7 @@ kj::Promise<void> HostServer::launch(LaunchContext context) {
   const auto params = context.getParams();
   absl::StatusOr<Started> started = StartProcess(params);
   if (!started.ok()) {
-    ++fleet_.counters().failures;
+    fleet_.counters().CountFailure(started.status());
     return ToException(started.status());
   }
   VmRef vm = std::move(started->vm);
@@ -108,7 +108,7 @@ kj::Promise<void> HostServer::launch(LaunchContext context) {
         KJ_IF_MAYBE (stream, input) context.getResults().setInput(kj::mv(*stream));
       })
       .catch_([this](kj::Exception&& exception) {
-        ++fleet_.counters().failures;
+        fleet_.counters().CountFailure(FromException(exception));
         kj::throwFatalException(kj::mv(exception));
       });
 }

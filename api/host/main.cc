@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,7 +18,9 @@
 #include "api/host/fleet.h"
 #include "api/host/host_budget.h"
 #include "api/host/host_config.h"
+#include "api/host/host_snapshot.h"
 #include "api/host/host_socket.h"
+#include "api/host/metrics_endpoint.h"
 #include "api/host/service_manager.h"
 #include "api/host/state_directory.h"
 #include "api/host_config.capnp.h"
@@ -73,7 +76,10 @@ void Say(absl::string_view text) { Print(stderr, absl::StrCat("mayflyd: ", text,
   return socket.path();
 }
 
-[[nodiscard]] absl::Status Serve(const HostConfigFile& file, ServiceManager& manager) {
+using MaybeMetrics = std::optional<MetricsEndpoint>;
+
+[[nodiscard]] absl::Status Serve(const HostConfigFile& file, ServiceManager& manager,
+                                 MaybeMetrics& metrics) {
   // One that comes while all this is made ready waits.
   kj::UnixEventPort::captureSignal(SIGTERM);
   kj::UnixEventPort::captureSignal(SIGINT);
@@ -85,14 +91,22 @@ void Say(absl::string_view text) { Print(stderr, absl::StrCat("mayflyd: ", text,
   MAYFLY_ASSIGN_OR_RETURN(const HostBudget budget, HostBudget::Make(config));
   for (const std::string& warning : budget.warnings) Say(warning);
   MAYFLY_ASSIGN_OR_RETURN(FleetResources resources, FleetResources::Open(config.getCgroupParent()));
+  if (config.getMetrics().size() != 0) {
+    MAYFLY_ASSIGN_OR_RETURN(metrics, MetricsEndpoint::Open(config.getMetrics().cStr()));
+  }
   MAYFLY_ASSIGN_OR_RETURN(HostSocket socket, OpenSocket(std::move(given), file));
   Fleet fleet(io, std::move(resources), config, budget, state.path());
   std::vector<std::string> complaints;
   fleet.AdoptAll(complaints);
   for (const std::string& complaint : complaints) Say(complaint);
   ClientDoor door(io, socket.fd(), fleet, config);
-  Say(absl::StrCat("listening on ", path));
-  manager.Notify("READY=1");
+  std::string told = absl::StrCat("listening on ", path);
+  if (metrics) {
+    metrics->Serve([&] { return HostSnapshot::Of(fleet, door.connections().count()); });
+    absl::StrAppend(&told, ", metrics on ", metrics->url());
+  }
+  Say(told);
+  manager.Notify(absl::StrCat("READY=1\nSTATUS=", told));
   const siginfo_t signal = io.unixEventPort.onSignal(SIGTERM)
                                .exclusiveJoin(io.unixEventPort.onSignal(SIGINT))
                                .wait(io.waitScope);
@@ -133,7 +147,8 @@ struct Options {
   return std::nullopt;
 }
 
-[[nodiscard]] int Main(std::span<char* const> arguments) {
+// What `metrics` becomes outlives the service's loop.
+[[nodiscard]] int Main(std::span<char* const> arguments, MaybeMetrics& metrics) {
   // First of all: descriptors that follow the standard ones may be the service manager's.
   OccupyStandardFds();
   ServiceManager manager;
@@ -145,7 +160,7 @@ struct Options {
     return kUsage;
   }
   if (options.print_config) return Print(stdout, file->Text()), kSuccess;
-  const absl::Status status = Serve(*file, manager);
+  const absl::Status status = Serve(*file, manager, metrics);
   if (status.ok()) return kSuccess;
   Say(status.message());
   return kFailure;
@@ -155,10 +170,14 @@ struct Options {
 }  // namespace mayfly::api
 
 int main(int argc, char** argv) {
+  mayfly::api::MaybeMetrics metrics;
+  int code = mayfly::api::kFailure;
   try {
-    return mayfly::api::Main({argv, static_cast<size_t>(argc)});
+    code = mayfly::api::Main({argv, static_cast<size_t>(argc)}, metrics);
   } catch (const kj::Exception& exception) {
     mayfly::api::Say(exception.getDescription().cStr());
-    return mayfly::api::kFailure;
   }
+  std::fflush(stdout);
+  // The threads of `metrics` would take seconds to end, and have nothing to lose.
+  std::_Exit(code);
 }

@@ -1,10 +1,14 @@
 #include "api/host/process_usage.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <iterator>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -43,6 +47,18 @@ constexpr size_t kResidentColumn = 1;
 ProcessUsage ProcessUsage::Of(pid_t pid) {
   if (pid <= 0) return {};
   return {.resident_bytes = ResidentBytes(pid), .cpu_nanoseconds = CpuNanoseconds(pid)};
+}
+
+uint64_t OpenFiles() {
+  std::error_code error;
+  const std::filesystem::directory_iterator files("/proc/self/fd", error);
+  // Without the one that looks.
+  return error ? 0 : static_cast<uint64_t>(std::distance(begin(files), end(files))) - 1;
+}
+
+uint64_t MostOpenFiles() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
 }  // namespace mayfly::api

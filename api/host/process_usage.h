@@ -15,4 +15,8 @@ struct ProcessUsage {
   [[nodiscard]] static ProcessUsage Of(pid_t pid);
 };
 
+// Of this process.
+[[nodiscard]] uint64_t OpenFiles();
+[[nodiscard]] uint64_t MostOpenFiles();
+
 }  // namespace mayfly::api

@@ -33,8 +33,10 @@ Command HostTest::Mayflyd(std::vector<std::string> words) const {
   return {Argv(std::move(words)), Environment(), Path("work")};
 }
 
-void HostTest::StartDaemon(std::vector<std::string> words) {
+void HostTest::StartDaemon(std::vector<std::string> words,
+                           const std::function<void(Command&)>& prepare) {
   daemon_.emplace(Argv(std::move(words)), Environment(), Path("work"));
+  if (prepare) prepare(*daemon_);
   daemon_->Start();
 }
 

@@ -2,6 +2,7 @@
 
 #include <kj/async-io.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,8 +24,9 @@ class HostTest : public CliTest {
   [[nodiscard]] std::string socket() const { return Path("host.sock"); }
   // `mayflyd --socket <socket()>` with these further words.
   [[nodiscard]] Command Mayflyd(std::vector<std::string> words = {}) const;
-  // A running one.
-  void StartDaemon(std::vector<std::string> words = {});
+  // A running one, which `prepare` may change before.
+  void StartDaemon(std::vector<std::string> words = {},
+                   const std::function<void(Command&)>& prepare = nullptr);
   // Ends it with SIGTERM, and expects that it does so in order.
   void StopDaemon();
   // As if the host had crashed.
