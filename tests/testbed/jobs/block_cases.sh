@@ -51,9 +51,9 @@ expect queues 0 '^2 queues$' :: "${minimal[@]}" --cpus 2 --disk "$(scratch queue
 
 if wanted resize; then # a disk that grows under a running guest
   disk=$(scratch resizedisk 1M)
-  timeout "$patience" ./resize_disk minimal initrd "$disk" \
+  timeout "$patience" ./at_mark 'it has 2048' resize=4194304 minimal initrd \
     "$kernel_options -- sh -c \"echo it has \$(cat /sys/block/vda/size); while grep -qx 2048 /sys/block/vda/size; do sleep 1; done; echo now \$(cat /sys/block/vda/size)\"" \
-    'it has 2048' 4194304 > "$out/resize.log" 2>&1
+    "$disk" > "$out/resize.log" 2>&1
   got=$?
   if [[ $got != 0 ]]; then
     verdict resize "status $got instead of 0"

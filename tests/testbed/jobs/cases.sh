@@ -144,6 +144,7 @@ expect disk-read-only 1 'Read-only|not permitted' :: "${minimal[@]}" --disk lett
 
 . ./block_cases.sh || exit 2
 . ./net_cases.sh || exit 2
+. ./control_cases.sh || exit 2
 . ./limit_cases.sh || exit 2
 
 # --- Many boots in a row, each of which must be good.
