@@ -32,6 +32,18 @@ constexpr unsigned kMostCpus = std::numeric_limits<uint16_t>::max();
                                                          : rpc::MemoryBacking::ANONYMOUS;
 }
 
+[[nodiscard]] rpc::BootProtocol EncodeBootProtocol(vmm::BootProtocol protocol) {
+  switch (protocol) {
+    case vmm::BootProtocol::kAuto:
+      return rpc::BootProtocol::AUTO;
+    case vmm::BootProtocol::kPvh:
+      return rpc::BootProtocol::PVH;
+    case vmm::BootProtocol::kLinux64:
+      return rpc::BootProtocol::LINUX64;
+  }
+  return rpc::BootProtocol::AUTO;
+}
+
 // --- From the wire.
 
 // More than a machine has slots for, and few enough for a message to be refused cheaply.
@@ -43,21 +55,6 @@ struct Decoding {
   MachineSpec spec;
   FileArrivals arrivals;
 };
-
-[[nodiscard]] absl::Status DecodeBootProtocol(rpc::BootProtocol protocol, vmm::BootProtocol& into) {
-  switch (protocol) {
-    case rpc::BootProtocol::AUTO:
-      into = vmm::BootProtocol::kAuto;
-      return absl::OkStatus();
-    case rpc::BootProtocol::PVH:
-      into = vmm::BootProtocol::kPvh;
-      return absl::OkStatus();
-    case rpc::BootProtocol::LINUX64:
-      into = vmm::BootProtocol::kLinux64;
-      return absl::OkStatus();
-  }
-  return BadField("bootProtocol", "this VMM does not know it");
-}
 
 [[nodiscard]] absl::Status DecodeCpuProfile(rpc::CpuProfile::Reader reader,
                                             vmm::CpuProfile& profile) {
@@ -147,6 +144,21 @@ void EncodeCpuProfile(const vmm::CpuProfile& profile, rpc::CpuProfile::Builder b
   }
 }
 
+absl::Status DecodeBootProtocol(rpc::BootProtocol protocol, vmm::BootProtocol& into) {
+  switch (protocol) {
+    case rpc::BootProtocol::AUTO:
+      into = vmm::BootProtocol::kAuto;
+      return absl::OkStatus();
+    case rpc::BootProtocol::PVH:
+      into = vmm::BootProtocol::kPvh;
+      return absl::OkStatus();
+    case rpc::BootProtocol::LINUX64:
+      into = vmm::BootProtocol::kLinux64;
+      return absl::OkStatus();
+  }
+  return BadField("bootProtocol", "this VMM does not know it");
+}
+
 absl::Status DecodeMemory(rpc::MemoryBacking backing, GuestMemory::Options& into) {
   switch (backing) {
     case rpc::MemoryBacking::ANONYMOUS:
@@ -185,7 +197,7 @@ void EncodeSpec(MachineSpec spec, rpc::MachineSpec::Builder builder) {
   EncodeFile(std::move(machine.kernel), builder.initKernel());
   if (machine.initrd) EncodeFile(*std::move(machine.initrd), builder.initInitrd());
   builder.setCommandLine(ToText(machine.command_line));
-  builder.setBootProtocol(static_cast<rpc::BootProtocol>(machine.boot_protocol));
+  builder.setBootProtocol(EncodeBootProtocol(machine.boot_protocol));
   capnp::uint position = 0;
   auto disks = builder.initDisks(static_cast<capnp::uint>(machine.disks.size()));
   for (vmm::DiskConfig& disk : machine.disks) EncodeDisk(std::move(disk), disks[position++]);

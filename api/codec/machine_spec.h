@@ -27,6 +27,7 @@ inline constexpr unsigned kMaxFilesLeft = 4;
 void EncodeCpuProfile(const vmm::CpuProfile& profile, rpc::CpuProfile::Builder builder);
 
 // Single fields. Errors: InvalidArgument, naming them.
+[[nodiscard]] absl::Status DecodeBootProtocol(rpc::BootProtocol protocol, vmm::BootProtocol& into);
 [[nodiscard]] absl::Status DecodeMemory(rpc::MemoryBacking backing, GuestMemory::Options& into);
 [[nodiscard]] absl::StatusOr<Nanoseconds> DecodeTimeout(uint64_t nanoseconds);
 

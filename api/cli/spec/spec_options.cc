@@ -138,7 +138,7 @@ absl::Status ApplySpec(rpc::MachineSpec::Reader spec, RunOptions& options) {
     MAYFLY_ASSIGN_OR_RETURN(options.initrd, FileName("initrd", spec.getInitrd()));
   }
   if (spec.hasCommandLine()) options.command_line = api::FromText(spec.getCommandLine());
-  options.boot_protocol = static_cast<vmm::BootProtocol>(spec.getBootProtocol());
+  MAYFLY_RETURN_IF_ERROR(api::DecodeBootProtocol(spec.getBootProtocol(), options.boot_protocol));
   MAYFLY_ASSIGN_OR_RETURN(options.timeout, api::DecodeTimeout(spec.getTimeoutNanoseconds()));
   MAYFLY_ASSIGN_OR_RETURN(options.limit.limits, api::DecodeResourceLimits(spec.getLimits()));
   for (const auto label : spec.getLabels()) {
