@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/checked.h"
 #include "base/status.h"
 
 namespace mayfly::cli {
@@ -57,6 +58,7 @@ template <size_t N>
 // A decimal number, and what follows it.
 struct Quantity {
   double number;
+  std::optional<uint64_t> whole;  // the same where it has no fraction: exactly
   std::string_view unit;
 };
 
@@ -69,12 +71,21 @@ struct Quantity {
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
   if (error != std::errc()) return std::nullopt;
-  return Quantity{number, {rest, static_cast<size_t>(end - rest)}};
+  Quantity quantity{number, std::nullopt, {rest, static_cast<size_t>(end - rest)}};
+  uint64_t whole = 0;
+  const auto [rest_of_whole, whole_error] = std::from_chars(text.data(), end, whole);
+  if (whole_error == std::errc() && rest_of_whole == rest) quantity.whole = whole;
+  return quantity;
 }
 
 // The product as a whole number; nothing where it is too large for one.
-[[nodiscard]] std::optional<uint64_t> Scale(double number, uint64_t unit, uint64_t limit) {
-  const double product = std::round(number * static_cast<double>(unit));
+[[nodiscard]] std::optional<uint64_t> Scale(const Quantity& quantity, uint64_t unit,
+                                            uint64_t limit) {
+  if (quantity.whole) {
+    const std::optional<uint64_t> product = CheckedMul(*quantity.whole, unit);
+    return product && *product < limit ? product : std::nullopt;
+  }
+  const double product = std::round(quantity.number * static_cast<double>(unit));
   if (!(product < static_cast<double>(limit))) return std::nullopt;
   return static_cast<uint64_t>(product);
 }
@@ -88,7 +99,7 @@ absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", ToAbsl(text), "\" is not a size; write it like 64M, 1G or 512MiB"));
   }
-  const auto bytes = Scale(quantity->number, *unit, std::numeric_limits<uint64_t>::max());
+  const auto bytes = Scale(*quantity, *unit, std::numeric_limits<uint64_t>::max());
   if (!bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", ToAbsl(text), "\" is more than any host has"));
@@ -104,7 +115,7 @@ absl::StatusOr<Nanoseconds> ParseDuration(std::string_view text) {
         absl::StrCat("\"", ToAbsl(text), "\" is not a duration; write it like 500ms, 10s or 2m"));
   }
   const auto nanoseconds =
-      Scale(quantity->number, *unit, static_cast<uint64_t>(Nanoseconds::max().count()));
+      Scale(*quantity, *unit, static_cast<uint64_t>(Nanoseconds::max().count()));
   if (!nanoseconds) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", ToAbsl(text), "\" is more than 292 years"));

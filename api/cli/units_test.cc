@@ -19,6 +19,12 @@ TEST(ParseSize, UnderstandsUnitsOfEveryCase) {
   EXPECT_EQ(ParseSize("0").value(), 0U);
 }
 
+TEST(ParseSize, WholeNumbersAreExact) {
+  EXPECT_EQ(ParseSize("9007199254740993").value(), 9007199254740993U);
+  EXPECT_EQ(ParseSize("8796093022209k").value(), uint64_t{8796093022209} << 10);
+  EXPECT_EQ(ParseDuration("9007199254740993ns").value(), 9007199254740993ns);
+}
+
 TEST(ParseSize, RefusesWhatIsNoSize) {
   for (const char* text : {"", "M", "-1", "+1", "64X", "64 M", "1e3", "0x40", "inf", "nan", ".5",
                            "99999999999999999999", "16777216T", "64M4"}) {

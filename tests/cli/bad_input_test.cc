@@ -75,6 +75,7 @@ TEST_F(BadInputTest, Specifications) {
                   {"a kernel is needed"});
   ExpectComplaint(Mayfly({"run", "-f", "/nonexistent/vm.json"}), kUsage,
                   {"/nonexistent/vm.json", "No such file"});
+  ExpectComplaint(Mayfly({"run", "-f", "-"}), kUsage, {"standard input: line 1"});
   ExpectComplaint(Mayfly({"version", "-o", "xml"}), kUsage, {"\"xml\"", "text, json"});
 }
 

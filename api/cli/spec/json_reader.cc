@@ -33,7 +33,7 @@ using Field = capnp::StructSchema::Field;
 constexpr size_t kMostLevels = 32;
 // What JsonCodec says of text that ends too early, and of a word that does.
 constexpr std::array<std::string_view, 2> kTooEarly = {"prematurely", "wrapped.size()"};
-constexpr double kMostExact = 9007199254740992;  // 2^53: larger ones a double may have rounded
+constexpr double kInexact = 9007199254740992;  // 2^53: from here on a double may be a rounded one
 
 [[nodiscard]] std::string Text(kj::StringPtr text) { return {text.cStr(), text.size()}; }
 
@@ -53,7 +53,7 @@ constexpr double kMostExact = 9007199254740992;  // 2^53: larger ones a double m
   if (number < 0 || std::floor(number) != number) {
     return api::BadField(path, absl::StrCat(number, " is no whole number from 0 on"));
   }
-  if (number > kMostExact) {
+  if (number >= kInexact) {
     return api::BadField(path, "so large a number has to be a string, as in \"9007199254740993\"");
   }
   return static_cast<uint64_t>(number);
@@ -119,10 +119,10 @@ constexpr double kMostExact = 9007199254740992;  // 2^53: larger ones a double m
 
 // --- Values that have.
 
-[[nodiscard]] absl::Status SetStruct(const std::string& path, Json value, size_t level,
+[[nodiscard]] absl::Status SetStruct(const std::string& path, Json value,
                                      DynamicStruct::Builder into);
 
-[[nodiscard]] absl::Status SetList(const std::string& path, Json value, Field field, size_t level,
+[[nodiscard]] absl::Status SetList(const std::string& path, Json value, Field field,
                                    DynamicStruct::Builder into) {
   if (!value.isArray()) return api::BadField(path, "a list is needed, in brackets");
   const auto elements = value.getArray();
@@ -131,13 +131,13 @@ constexpr double kMostExact = 9007199254740992;  // 2^53: larger ones a double m
   }
   auto list = into.init(field, elements.size()).as<DynamicList>();
   for (capnp::uint index = 0; index < elements.size(); ++index) {
-    MAYFLY_RETURN_IF_ERROR(SetStruct(absl::StrCat(path, "[", index, "]"), elements[index], level,
+    MAYFLY_RETURN_IF_ERROR(SetStruct(absl::StrCat(path, "[", index, "]"), elements[index],
                                      list[index].as<DynamicStruct>()));
   }
   return absl::OkStatus();
 }
 
-[[nodiscard]] absl::Status SetField(const std::string& path, Json value, Field field, size_t level,
+[[nodiscard]] absl::Status SetField(const std::string& path, Json value, Field field,
                                     DynamicStruct::Builder into) {
   switch (field.getType().which()) {
     case capnp::schema::Type::VOID:
@@ -167,9 +167,9 @@ constexpr double kMostExact = 9007199254740992;  // 2^53: larger ones a double m
     case capnp::schema::Type::ENUM:
       return SetEnum(path, value, field, into);
     case capnp::schema::Type::LIST:
-      return SetList(path, value, field, level, into);
+      return SetList(path, value, field, into);
     case capnp::schema::Type::STRUCT:
-      return SetStruct(path, value, level, into.init(field).as<DynamicStruct>());
+      return SetStruct(path, value, into.init(field).as<DynamicStruct>());
     default:
       return api::BadField(path, "it cannot be given in a file");
   }
@@ -183,12 +183,11 @@ constexpr double kMostExact = 9007199254740992;  // 2^53: larger ones a double m
   return api::BadField(path, absl::StrCat("there is no such field; there are ", names));
 }
 
-absl::Status SetStruct(const std::string& path, Json value, size_t level,
-                       DynamicStruct::Builder into) {
+absl::Status SetStruct(const std::string& path, Json value, DynamicStruct::Builder into) {
   if (value.isString() && into.getSchema() == capnp::Schema::from<rpc::IpPrefix>()) {
     return SetPrefix(path, value, into.as<rpc::IpPrefix>());
   }
-  if (!value.isObject() || level > kMostLevels) {
+  if (!value.isObject()) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, path.empty() ? "" : ": ", "an object is needed, in braces"));
   }
@@ -203,7 +202,7 @@ absl::Status SetStruct(const std::string& path, Json value, size_t level,
         }
         chosen = field->getProto().getName();
       }
-      MAYFLY_RETURN_IF_ERROR(SetField(at, member.getValue(), *field, level + 1, into));
+      MAYFLY_RETURN_IF_ERROR(SetField(at, member.getValue(), *field, into));
     } else {
       return NoSuchField(at, schema);
     }
@@ -262,7 +261,7 @@ absl::Status DecodeJson(std::string_view text, DynamicStruct::Builder into) {
     return absl::InvalidArgumentError(absl::StrCat(
         "line ", LineOfMistake(text), ": this is no JSON: ", Reason(exception->getDescription())));
   }
-  return SetStruct("", value.asReader(), 0, into);
+  return SetStruct("", value.asReader(), into);
 }
 
 }  // namespace mayfly::cli

@@ -4,6 +4,7 @@
 #include <capnp/serialize-text.h>
 #include <fcntl.h>
 #include <kj/exception.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -30,6 +31,12 @@ constexpr std::string_view kStandardInput = "-";
   while (true) {
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      // A pipe whose other end has nothing yet: files are opened without waiting.
+      pollfd input = {.fd = fd, .events = POLLIN, .revents = 0};
+      ::poll(&input, 1, -1);
+      continue;
+    }
     if (got < 0) return absl::InvalidArgumentError(std::strerror(errno));
     if (got == 0) return text;
     text.append(buffer.data(), static_cast<size_t>(got));
@@ -37,13 +44,6 @@ constexpr std::string_view kStandardInput = "-";
       return absl::InvalidArgumentError("it has more than 1 MiB, which is too much");
     }
   }
-}
-
-[[nodiscard]] absl::StatusOr<std::string> ReadFile(std::string_view role, const std::string& path) {
-  if (path == kStandardInput) return ReadAll(STDIN_FILENO);
-  MAYFLY_ASSIGN_OR_RETURN(const vmm::NamedFd file, api::OpenImage(role, path));
-  absl::StatusOr<std::string> text = ReadAll(file.fd.get());
-  return text.ok() ? text : Annotate(text.status(), path);
 }
 
 // What is not blank, and no comment.
@@ -74,15 +74,27 @@ constexpr std::string_view kStandardInput = "-";
   return status;
 }
 
+[[nodiscard]] absl::Status Decode(const absl::StatusOr<std::string>& text,
+                                  capnp::DynamicStruct::Builder into) {
+  if (!text.ok()) return text.status();
+  return FirstCharacter(*text) == '(' ? DecodeText(*text, into) : DecodeJson(*text, into);
+}
+
 }  // namespace
+
+std::string MessageFileName(const std::string& path) {
+  return path == kStandardInput ? "standard input" : path;
+}
 
 absl::Status ReadMessageFile(std::string_view role, const std::string& path,
                              capnp::DynamicStruct::Builder into) {
-  const absl::StatusOr<std::string> text = ReadFile(role, path);
-  if (!text.ok()) return text.status();
-  const absl::Status status =
-      FirstCharacter(*text) == '(' ? DecodeText(*text, into) : DecodeJson(*text, into);
-  return Annotate(status, path);
+  vmm::NamedFd file;
+  int fd = STDIN_FILENO;
+  if (path != kStandardInput) {
+    MAYFLY_ASSIGN_OR_RETURN(file, api::OpenImage(role, path));
+    fd = file.fd.get();
+  }
+  return Annotate(Decode(ReadAll(fd), into), MessageFileName(path));
 }
 
 }  // namespace mayfly::cli

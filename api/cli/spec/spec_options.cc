@@ -152,7 +152,7 @@ absl::Status ReadSpec(const std::string& path, RunOptions& options) {
   capnp::MallocMessageBuilder message;
   auto spec = message.initRoot<rpc::MachineSpec>();
   MAYFLY_RETURN_IF_ERROR(ReadMessageFile("specification", path, spec));
-  return Annotate(ApplySpec(spec, options), path);
+  return Annotate(ApplySpec(spec, options), MessageFileName(path));
 }
 
 }  // namespace mayfly::cli

@@ -1,13 +1,19 @@
 // Specifications in files say the same as options.
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <string>
+#include <string_view>
+#include <thread>
 
 #include "api/cli/spec/spec_options.h"
+#include "base/owned_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -132,6 +138,40 @@ TEST_F(SpecTest, WhatIsNotSaidStaysAsItIs) {
   EXPECT_EQ(options.command_line, "default");
   EXPECT_EQ(options.memory.bytes, MemoryOption().bytes);
   EXPECT_EQ(options.cpus, 1U);
+}
+
+// `run -f <(program)`: the pipe is opened without waiting, and the program takes its time.
+TEST_F(SpecTest, APipeIsReadToItsEnd) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const OwnedFd out(ends[0]);
+  OwnedFd in(ends[1]);
+  constexpr std::string_view kBegin = R"({"cpus": )";
+  constexpr std::string_view kRest = "3}";
+  ASSERT_EQ(::write(in.get(), kBegin.data(), kBegin.size()), ssize_t{kBegin.size()});
+  std::thread writer([&] {
+    int left = 1;
+    while (::ioctl(out.get(), FIONREAD, &left) == 0 && left != 0) std::this_thread::yield();
+    (void)!::write(in.get(), kRest.data(), kRest.size());
+    in.Reset();
+  });
+  RunOptions options;
+  const absl::Status status = ReadSpec("/proc/self/fd/" + std::to_string(out.get()), options);
+  writer.join();
+  EXPECT_EQ(status, absl::OkStatus());
+  EXPECT_EQ(options.cpus, 3U);
+}
+
+TEST_F(SpecTest, NumbersAreExactOrStrings) {
+  EXPECT_EQ(Read(R"({"memoryBytes": 9007199254740991})")->memory.bytes, 9007199254740991U);
+  EXPECT_EQ(Read(R"({"memoryBytes": "9007199254740993"})")->memory.bytes, 9007199254740993U);
+  // A double makes 9007199254740992 of it.
+  EXPECT_THAT(ErrorOf(R"({"memoryBytes": 9007199254740993})"), HasSubstr("has to be a string"));
+}
+
+TEST_F(SpecTest, EveryBootProtocolIsUnderstood) {
+  EXPECT_EQ(Read(R"({"bootProtocol": "auto"})")->boot_protocol, vmm::BootProtocol::kAuto);
+  EXPECT_EQ(Read(R"({"bootProtocol": "linux64"})")->boot_protocol, vmm::BootProtocol::kLinux64);
 }
 
 TEST_F(SpecTest, ErrorsNameTheField) {
