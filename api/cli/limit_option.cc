@@ -29,10 +29,13 @@ constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
 }
 
 // A list has commas, too: it is given in parts.
-[[nodiscard]] absl::Status AddCpuset(std::string_view value, jailer::CgroupLimits& limits) {
-  const std::string text =
-      limits.cpuset ? absl::StrCat(limits.cpuset->Text(), ",", ToAbsl(value)) : std::string(value);
-  MAYFLY_ASSIGN_OR_RETURN(limits.cpuset, jailer::CpuList::Parse(text));
+[[nodiscard]] absl::Status AddCpuset(std::string_view value, LimitOption& option) {
+  std::optional<jailer::CpuList>& cpuset = option.limits.cpuset;
+  const std::string text = cpuset && option.adds_cpus
+                               ? absl::StrCat(cpuset->Text(), ",", ToAbsl(value))
+                               : std::string(value);
+  MAYFLY_ASSIGN_OR_RETURN(cpuset, jailer::CpuList::Parse(text));
+  option.adds_cpus = true;
   return absl::OkStatus();
 }
 
@@ -75,7 +78,7 @@ constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
                                  LimitOption& option) {
   jailer::CgroupLimits& limits = option.limits;
   if (key == "cpu") return ParseCpus(value, limits);
-  if (key == "cpuset") return AddCpuset(value, limits);
+  if (key == "cpuset") return AddCpuset(value, option);
   if (key == "io") return AddDisk(value, option);
   if (key == "weight") {
     MAYFLY_ASSIGN_OR_RETURN(limits.cpu_weight, ParseNumber(value, 1, kMost));

@@ -18,12 +18,14 @@ struct LimitOption {
 
   jailer::CgroupLimits limits;  // its io: those whose disks are known by number
   std::vector<Disk> disks;
+  // More CPUs are added to those in `limits`; otherwise they replace them: a specification's.
+  bool adds_cpus = false;
 
   [[nodiscard]] bool empty() const { return limits.Controllers().empty() && disks.empty(); }
 };
 
-// "WORD[,WORD]..." into `option`, in addition to what is there. Errors: InvalidArgument, one
-// sentence that begins with "--limit".
+// "WORD[,WORD]..." into `option`, in addition to what other --limit have said. Errors:
+// InvalidArgument, one sentence that begins with "--limit".
 [[nodiscard]] absl::Status ParseLimitOption(std::string_view text, LimitOption& option);
 
 }  // namespace mayfly::cli

@@ -45,6 +45,14 @@ TEST(LimitOption, AddsToWhatIsThere) {
   EXPECT_EQ(option.limits.pids, 9U);
 }
 
+TEST(LimitOption, ReplacesTheCpusOfASpecification) {
+  LimitOption option;
+  option.limits.cpuset = jailer::CpuList::Parse("0-3").value();
+  ASSERT_TRUE(ParseLimitOption("cpuset=5", option).ok());
+  ASSERT_TRUE(ParseLimitOption("cpuset=7", option).ok());
+  EXPECT_EQ(option.limits.cpuset->Text(), "5,7");
+}
+
 TEST(LimitOption, RatesAreOfTheDiskBeforeThem) {
   const LimitOption option =
       Parse("io=/dev/disk/by-path/pci-0000:00:1f.2,rbps=10M,wiops=5,io=/dev/sdb,wbps=1,riops=7");

@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "api/cli/option_words.h"
 #include "api/cli/units.h"
@@ -26,9 +27,8 @@ constexpr std::string_view kOption = "--memory";
 
 }  // namespace
 
-absl::StatusOr<MemoryOption> ParseMemoryOption(std::string_view text) {
+absl::Status ParseMemoryOption(std::string_view text, MemoryOption& memory) {
   const std::vector<std::string_view> words = SplitWords(text);
-  MemoryOption memory;
   const auto bytes = ParseSize(words.front());
   if (!bytes.ok()) return Annotate(bytes.status(), kOption);
   memory.bytes = *bytes;
@@ -41,7 +41,7 @@ absl::StatusOr<MemoryOption> ParseMemoryOption(std::string_view text) {
     }
     MAYFLY_ASSIGN_OR_RETURN(memory.options, ParsePages(*word.value));
   }
-  return memory;
+  return absl::OkStatus();
 }
 
 }  // namespace mayfly::cli

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "base/guest_memory.h"
 
 namespace mayfly::cli {
@@ -14,7 +14,8 @@ struct MemoryOption {
   GuestMemory::Options options;
 };
 
-// "SIZE[,pages=small|transparent|reserved]". Errors: InvalidArgument, one sentence.
-[[nodiscard]] absl::StatusOr<MemoryOption> ParseMemoryOption(std::string_view text);
+// "SIZE[,pages=small|transparent|reserved]" into `memory`, whose pages stay where there are none in
+// the text. Errors: InvalidArgument, one sentence.
+[[nodiscard]] absl::Status ParseMemoryOption(std::string_view text, MemoryOption& memory);
 
 }  // namespace mayfly::cli

@@ -15,7 +15,6 @@ namespace {
 constexpr std::string_view kOption = "--net";
 constexpr uint64_t kMinMtu = 68;  // RFC 791, 3.2
 constexpr uint64_t kMaxMtu = std::numeric_limits<uint16_t>::max();
-constexpr uint64_t kMaxQueuePairs = 64;
 constexpr uint64_t kMaxPort = std::numeric_limits<uint16_t>::max();
 constexpr char kBetweenPorts = ':';
 constexpr std::array<std::string_view, 11> kKeys = {"mac",    "mtu",     "queues", "address",

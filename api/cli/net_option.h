@@ -15,6 +15,9 @@
 
 namespace mayfly::cli {
 
+// More has no use: a queue pair each for as many vCPUs.
+inline constexpr uint16_t kMaxQueuePairs = 64;
+
 // --net, understood.
 struct NetOption {
   enum class Backend {

@@ -197,12 +197,11 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
   absl::StatusOr<api::MachineSpec> spec = OpenFiles(*options);
   if (!spec.ok()) return Fail(spec.status());
   const HostChoice host = ChooseHost(options->host);
-  // A name is worth nothing without a service that knows it, and somebody has to have the VM.
-  const bool is_needed = options->detach || !options->name.empty();
   const bool is_wanted = !host.path.empty() && (host.asked_for || HostAnswers(host.path));
   if (options->detach) return RunDetached(*options, host, *std::move(spec));
-  if (is_needed || is_wanted)
+  if (options->needs_host || is_wanted) {
     return RunOnHost(*options, host, *std::move(spec), *drawing, timeline);
+  }
   return RunHere(*options, *std::move(spec), *drawing, timeline);
 }
 

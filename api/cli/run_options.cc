@@ -64,6 +64,7 @@ constexpr uint64_t kMostCpus = std::numeric_limits<uint16_t>::max();
       return absl::OkStatus();
     }
     case RunOption::kDetach:
+      options.needs_host = true;
       options.detach = true;
       return absl::OkStatus();
     case RunOption::kDisk: {
@@ -78,11 +79,14 @@ constexpr uint64_t kMostCpus = std::numeric_limits<uint16_t>::max();
       options.host = value;
       return absl::OkStatus();
     case RunOption::kLabel: {
+      options.needs_host = true;
       MAYFLY_ASSIGN_OR_RETURN(LabelOption label, ParseLabelOption(value));
+      std::erase_if(options.labels, [&](const LabelOption& old) { return old.name == label.name; });
       options.labels.push_back(std::move(label));
       return absl::OkStatus();
     }
     case RunOption::kName:
+      options.needs_host = true;
       options.name = value;
       if (!options.name.empty()) return absl::OkStatus();
       return BadOption("--name", "it is empty");
@@ -94,10 +98,8 @@ constexpr uint64_t kMostCpus = std::numeric_limits<uint16_t>::max();
       return NotEmpty("--kernel", value);
     case RunOption::kLimit:
       return ParseLimitOption(value, options.limit);
-    case RunOption::kMemory: {
-      MAYFLY_ASSIGN_OR_RETURN(options.memory, ParseMemoryOption(value));
-      return absl::OkStatus();
-    }
+    case RunOption::kMemory:
+      return ParseMemoryOption(value, options.memory);
     case RunOption::kNet: {
       auto net = ParseNetOption(value);
       if (!net.ok()) return net.status();

@@ -33,6 +33,7 @@ struct RunOptions {
   LimitOption limit;
   // For a VM of a host service.
   std::optional<std::string> host;  // its socket
+  bool needs_host = false;          // an option was given that nobody else could follow
   std::string name;                 // empty: none
   bool detach = false;
   std::vector<LabelOption> labels;

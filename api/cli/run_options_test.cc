@@ -21,6 +21,7 @@ absl::StatusOr<RunOptions> Parse(std::initializer_list<const char*> words) {
     options.kernel = path + "'s kernel";
     options.cpus = 7;
     options.disks.emplace_back().path = "first";
+    options.labels = {{"team", "blue"}, {"job", "1"}};
     return absl::OkStatus();
   });
 }
@@ -52,7 +53,23 @@ TEST(RunOptions, SpecificationComesFirst) {
   ASSERT_EQ(options.disks.size(), 2U);
   EXPECT_EQ(options.disks[0].path, "first");
   EXPECT_EQ(options.disks[1].path, "second");
+  EXPECT_FALSE(options.needs_host);
   EXPECT_THAT(ErrorOf({"-f", "a", "--file", "b"}), HasSubstr("one specification only"));
+}
+
+TEST(RunOptions, LabelsReplaceThoseOfTheSameName) {
+  const RunOptions options =
+      Parse({"-f", "vm.json", "--label", "team=red", "--label", "team=green"}).value();
+  ASSERT_EQ(options.labels.size(), 2U);
+  EXPECT_EQ(options.labels[0].name + "=" + options.labels[0].value, "job=1");
+  EXPECT_EQ(options.labels[1].name + "=" + options.labels[1].value, "team=green");
+}
+
+TEST(RunOptions, WhatAHostServiceAloneCanDoNeedsOne) {
+  EXPECT_FALSE(Parse({"--kernel", "k"})->needs_host);
+  EXPECT_TRUE(Parse({"--kernel", "k", "--label", "team=red"})->needs_host);
+  EXPECT_TRUE(Parse({"--kernel", "k", "--name", "web"})->needs_host);
+  EXPECT_TRUE(Parse({"--kernel", "k", "--detach"})->needs_host);
 }
 
 TEST(RunOptions, UnderstandsAll) {

@@ -102,6 +102,9 @@ using api::BadField;
   MAYFLY_RETURN_IF_ERROR(api::DecodeNet(field, rest, net, no_files));
   option.mac = net.mac;
   option.mtu = net.mtu;
+  if (net.queue_pairs > kMaxQueuePairs) {
+    return BadField(field + ".queuePairs", absl::StrCat("give 1 to ", kMaxQueuePairs));
+  }
   option.queue_pairs = net.queue_pairs;
   option.addresses = std::move(net.addresses);
   option.egress = std::move(net.egress);
@@ -128,6 +131,7 @@ absl::Status ApplySpec(rpc::MachineSpec::Reader spec, RunOptions& options) {
   if (spec.hasCpuProfile()) {
     return BadField("cpuProfile", "it is of this host, which is asked for it; leave it away");
   }
+  if (spec.getCpus() == 0) return BadField("cpus", "give 1 or more");
   options.cpus = spec.getCpus();
   options.memory.bytes = spec.getMemoryBytes();
   MAYFLY_RETURN_IF_ERROR(api::DecodeMemory(spec.getMemoryBacking(), options.memory.options));

@@ -177,6 +177,9 @@ TEST_F(SpecTest, EveryBootProtocolIsUnderstood) {
 TEST_F(SpecTest, ErrorsNameTheField) {
   EXPECT_THAT(ErrorOf(R"({"kernal": {}})"), HasSubstr("kernal: there is no such field; there are"));
   EXPECT_EQ(ErrorOf(R"({"cpus": 70000})"), "cpus: 70000 is more than 65535");
+  EXPECT_EQ(ErrorOf(R"({"cpus": 0})"), "cpus: give 1 or more");
+  EXPECT_EQ(ErrorOf(R"({"nets": [{"backend": {"tapNamed": "t"}, "queuePairs": 65}]})"),
+            "nets[0].queuePairs: give 1 to 64");
   EXPECT_THAT(ErrorOf(R"({"cpus": 1.5})"), HasSubstr("cpus: 1.5 is no whole number"));
   EXPECT_THAT(ErrorOf(R"({"cpus": -1})"), HasSubstr("cpus: -1 is no whole number"));
   EXPECT_THAT(ErrorOf(R"({"cpus": true})"), HasSubstr("cpus: a number is needed"));

@@ -169,7 +169,8 @@ constexpr std::array kOptions = {
     Option{.id = Id(RunOption::kLabel),
            .name = "label",
            .argument = "NAME=VALUE",
-           .help = "a word about the VM, for `mayfly ps --label`; repeat for more",
+           .help = "a word about the VM, which the host service keeps for `mayfly ps --label`; "
+                   "repeat for more",
            .presence = Presence::kRequired,
            .kind = Kind::kText,
            .times = Times::kRepeated},
