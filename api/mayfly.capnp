@@ -25,7 +25,7 @@ enum BootProtocol {
 
 struct NamedFile {
   file @0 :File;
-  name @1 :Text;  # as the user wrote it, for messages. A Host opens it where `file` is missing, for root and its own user: an
+  name @1 :Text;  # as the user wrote it, for messages. Where `file` is missing, a Host opens it with its client's rights: an
                   # absolute path. A Vmm never does
 }
 
@@ -113,8 +113,8 @@ struct Net {
     tap @2 :List(File);       # of /dev/net/tun, after TUNSETIFF with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR, non-blocking; one
                               # for each queue pair (IFF_MULTI_QUEUE where there are more)
     passt @3 :File;           # a stream socket connected to passt(1), which was started for this VM
-    tapNamed @10 :Text;       # for a Host and for files: the interface to open. A Vmm refuses it
-    user @11 :UserNet;        # for a Host and for files: passt is to be started. A Vmm refuses it
+    tapNamed @10 :Text;       # for a Host, which opens the interface with its client's rights, and for files. A Vmm refuses it
+    user @11 :UserNet;        # for a Host, which starts passt as its client's user, and for files. A Vmm refuses it
   }
   mac @4 :Data;               # 6 bytes; empty makes one by chance
   mtu @5 :UInt16;             # bytes, told to the guest; 0: not told

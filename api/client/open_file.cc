@@ -1,6 +1,9 @@
 #include "api/client/open_file.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -23,6 +26,8 @@ constexpr mode_t kForOurselves = 0600;
       return "check the path";
     case EACCES:
       return "make it readable for you (chmod, or run as its owner)";
+    case ELOOP:
+      return "name the file itself, not what a process has open";
     case EMFILE:
     case ENFILE:
       return "raise the limit of open files (ulimit -n)";
@@ -59,6 +64,17 @@ constexpr mode_t kForOurselves = 0600;
   }
 }
 
+// Invalid, with errno set, where it cannot be had.
+[[nodiscard]] OwnedFd Open(const std::string& path, int flags, MagicLinks links) {
+  flags |= kAlways;
+  const mode_t mode = (flags & O_CREAT) != 0 ? kForOurselves : 0;
+  if (links == MagicLinks::kFollow) return OwnedFd(::open(path.c_str(), flags, mode));
+  open_how how{.flags = static_cast<__u64>(flags), .mode = mode, .resolve = RESOLVE_NO_MAGICLINKS};
+  // By number: the C library has no wrapper.
+  return OwnedFd(
+      static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+}
+
 [[nodiscard]] absl::Status CannotOpen(std::string_view role, const std::string& path,
                                       std::string_view purpose, int error,
                                       std::string_view remedy) {
@@ -88,24 +104,27 @@ absl::StatusOr<OwnedFd> OpenKvm(const std::string& path) {
                                              std::strerror(error), "; ", ToAbsl(remedy)));
 }
 
-absl::StatusOr<vmm::NamedFd> OpenImage(std::string_view role, const std::string& path) {
-  OwnedFd fd(::open(path.c_str(), O_RDONLY | kAlways));
+absl::StatusOr<vmm::NamedFd> OpenImage(std::string_view role, const std::string& path,
+                                       MagicLinks links) {
+  OwnedFd fd = Open(path, O_RDONLY, links);
   if (!fd.valid()) return CannotOpen(role, path, "", errno, RemedyForReading(errno));
   return vmm::NamedFd{std::move(fd), path};
 }
 
-absl::StatusOr<vmm::NamedFd> OpenDiskImage(const std::string& path, vmm::DiskAccess access) {
-  if (access == vmm::DiskAccess::kReadOnly) return OpenImage("disk", path);
-  OwnedFd fd(::open(path.c_str(), O_RDWR | kAlways));
+absl::StatusOr<vmm::NamedFd> OpenDiskImage(const std::string& path, vmm::DiskAccess access,
+                                           MagicLinks links) {
+  if (access == vmm::DiskAccess::kReadOnly) return OpenImage("disk", path, links);
+  OwnedFd fd = Open(path, O_RDWR, links);
   if (!fd.valid()) {
     return CannotOpen("disk", path, " for writing", errno, RemedyForDisk(errno));
   }
   return vmm::NamedFd{std::move(fd), path};
 }
 
-absl::StatusOr<vmm::NamedFd> OpenOverlay(const std::string& path, Missing missing) {
+absl::StatusOr<vmm::NamedFd> OpenOverlay(const std::string& path, Missing missing,
+                                         MagicLinks links) {
   const int create = missing == Missing::kMake ? O_CREAT : 0;
-  OwnedFd fd(::open(path.c_str(), O_RDWR | create | kAlways, kForOurselves));
+  OwnedFd fd = Open(path, O_RDWR | create, links);
   if (!fd.valid()) {
     return CannotOpen("overlay", path, " for writing", errno, RemedyForWriting(errno));
   }

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <sstream>
-#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "api/client/host_resolvers.h"
@@ -77,17 +76,6 @@ struct Ends {
   return Ends{.ours = OwnedFd(fds[0]), .theirs = OwnedFd(fds[1])};
 }
 
-// Without what passt says on hosts without a system log, and to root.
-[[nodiscard]] std::string Essence(std::string_view words) {
-  std::string essence;
-  std::istringstream lines{std::string(words)};
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("Failed to send ") || line.starts_with("Don't run as root")) continue;
-    absl::StrAppend(&essence, essence.empty() ? "" : "; ", line);
-  }
-  return essence;
-}
-
 }  // namespace
 
 absl::StatusOr<OwnedFd> PasstProcess::FindProgram() {
@@ -116,7 +104,7 @@ absl::StatusOr<PasstProcess> PasstProcess::Start(const PasstOptions& options) {
   MAYFLY_ASSIGN_OR_RETURN(const OwnedFd program, FindProgram());
   MAYFLY_ASSIGN_OR_RETURN(Ends socket, MakeSocketPair());
   MAYFLY_ASSIGN_OR_RETURN(Ends words, MakePipe());
-  const int words_end = words.theirs.get();
+  const int words_end = options.words >= 0 ? options.words : words.theirs.get();
   jailer::SpawnOptions spawn;
   // passt shuts itself in; as root it needs the rights to do so.
   spawn.privileges = jailer::Privileges::kKept;
@@ -138,8 +126,19 @@ std::optional<std::string> PasstProcess::DescribeFailure() const {
   if (end.ok() && end->exit_code == 0) return std::nullopt;
   std::string text = absl::StrCat(kProgramName, " (process ", process_.pid(), ") ", Describe(end));
   const std::string words = ReadLastWords(last_words_.get());
-  if (!words.empty()) absl::StrAppend(&text, "; it said: ", Essence(words));
+  if (!words.empty()) absl::StrAppend(&text, "; it said: ", EssenceOf(words));
   return text;
+}
+
+// What is left out it says on hosts without a system log, and to root.
+std::string PasstProcess::EssenceOf(std::string_view words) {
+  std::string essence;
+  std::istringstream lines{std::string(words)};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("Failed to send ") || line.starts_with("Don't run as root")) continue;
+    absl::StrAppend(&essence, essence.empty() ? "" : "; ", line);
+  }
+  return essence;
 }
 
 }  // namespace mayfly::api

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct PasstForward {
 struct PasstOptions {
   std::vector<PasstForward> forwards;
   uint16_t mtu = 0;  // what DHCP tells the guest; 0: passt's own choice, the largest there is
+  // Where it writes what it has to say, for whom DescribeFailure() is not; -1: for that.
+  int words = -1;
 };
 
 // A passt(1) process of ours: the network of one VM, made of an ordinary user's sockets.
@@ -51,6 +54,8 @@ class [[nodiscard]] PasstProcess final {
   // For when it has ended, or the link to it: how and why, as a sentence. Ends it first, should it
   // still run. nullopt: as it should, because its socket was closed.
   [[nodiscard]] std::optional<std::string> DescribeFailure() const;
+  // Its words as one sentence, without those that it says on any host.
+  [[nodiscard]] static std::string EssenceOf(std::string_view words);
 
  private:
   PasstProcess(jailer::ChildProcess process, OwnedFd socket, OwnedFd last_words)

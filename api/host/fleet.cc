@@ -7,10 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "api/client/cpu_profile_cache.h"
 #include "api/client/open_file.h"
+#include "api/client/passt_process.h"
 #include "api/client/resource_limits_codec.h"
 #include "api/codec/fd_file.h"
 #include "api/codec/machine_spec.h"
 #include "api/codec/timeline_codec.h"
+#include "api/host/program_words.h"
 #include "api/host/vm_listener.h"
 #include "base/status.h"
 
@@ -25,6 +27,7 @@ constexpr size_t kMostListeners = 1024;
 
 absl::StatusOr<FleetResources> FleetResources::Open(const std::string& cgroup_parent) {
   MAYFLY_ASSIGN_OR_RETURN(OwnedFd program, VmmProcess::FindProgram());
+  MAYFLY_ASSIGN_OR_RETURN(OwnedFd opener, Openers::OpenOurselves());
   MAYFLY_ASSIGN_OR_RETURN(jailer::Jail jail, jailer::Jail::ForMany());
   jailer::CgroupSettings settings = jailer::CgroupSettings::ForThisProcess();
   settings.parent = cgroup_parent;
@@ -33,6 +36,7 @@ absl::StatusOr<FleetResources> FleetResources::Open(const std::string& cgroup_pa
   MAYFLY_ASSIGN_OR_RETURN(OwnedFd kvm, OpenKvm());
   MAYFLY_ASSIGN_OR_RETURN(vmm::CpuProfile profile, CpuProfileCache::OfUser().Get(kvm.get()));
   return FleetResources{.program = std::move(program),
+                        .opener = std::move(opener),
                         .jail = std::move(jail),
                         .cgroups = std::move(cgroups),
                         .kvm = std::move(kvm),
@@ -43,6 +47,7 @@ Fleet::Fleet(kj::AsyncIoContext& io, FleetResources resources, rpc::HostConfig::
              const HostBudget& budget, std::string state)
     : io_(io),
       program_(std::move(resources.program)),
+      openers_(io, {.program = std::move(resources.opener)}),
       jail_(std::move(resources.jail)),
       cgroups_(std::move(resources.cgroups)),
       kvm_(kj::heap<FdFile>(std::move(resources.kvm))),
@@ -131,6 +136,19 @@ void Fleet::Begin(Vm& vm, rpc::Machine::Client machine, Vm::State state) {
   watching_.add(listen.send().ignoreResult().catch_([](kj::Exception&&) {}));
   vm.SetFarewell(WatchEnd(vm));
   watching_.add(vm.WhenFarewellIsSaid().attach(kj::addRef(vm)));
+}
+
+void Fleet::Listen(Vm& vm, OwnedFd words) {
+  watching_.add(ReadToEnd(io_, std::move(words))
+                    .then([this, &vm](const std::string& text) {
+                      const std::string essence = PasstProcess::EssenceOf(text);
+                      // It has nothing to say when it ends with the VM.
+                      if (essence.empty() || vm.is_leaving()) return;
+                      events_.Add(
+                          EventOf(vm.facts(), rpc::EventKind::LINK,
+                                  absl::StrCat("a network of the user's has ended: ", essence)));
+                    })
+                    .attach(kj::addRef(vm)));
 }
 
 kj::Promise<void> Fleet::WatchEnd(Vm& vm) {

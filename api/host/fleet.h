@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "api/host/host_budget.h"
 #include "api/host/host_counters.h"
+#include "api/host/openers.h"
 #include "api/host/peer.h"
 #include "api/host/quota.h"
 #include "api/host/vm.h"
@@ -33,6 +34,7 @@ namespace mayfly::api {
 // What VMs are started with: opened once, for all.
 struct FleetResources {
   OwnedFd program;  // mayfly-vmm
+  OwnedFd opener;   // what Openers starts
   jailer::Jail jail;
   jailer::CgroupTree cgroups;
   OwnedFd kvm;
@@ -71,6 +73,9 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   // Takes over the detached VMs of an earlier process. To be called once, before all else;
   // sentences about those that cannot be had are added to `complaints`.
   void AdoptAll(std::vector<std::string>& complaints);
+  // Tells of what a program says that makes a network of the VM's: `words` is its pipe.
+  void Listen(Vm& vm, OwnedFd words);
+  [[nodiscard]] Openers& openers() { return openers_; }
   // For Vmm.create.
   [[nodiscard]] rpc::File::Client kvm() { return kvm_; }
   [[nodiscard]] rpc::CpuProfile::Reader cpu_profile() {
@@ -113,6 +118,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
 
   kj::AsyncIoContext& io_;
   const OwnedFd program_;
+  Openers openers_;
   const jailer::Jail jail_;
   jailer::CgroupTree cgroups_;
   rpc::File::Client kvm_;

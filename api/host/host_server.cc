@@ -63,32 +63,45 @@ constexpr capnp::uint kDescribedInATurn = 32;
 
 }  // namespace
 
-absl::StatusOr<HostServer::Started> HostServer::StartProcess(
-    rpc::Host::LaunchParams::Reader params) {
+kj::Promise<void> HostServer::launch(LaunchContext context) {
   const Nanoseconds requested = MonotonicNow();
-  MAYFLY_ASSIGN_OR_RETURN(VmFacts facts, DecodeFacts(params));
-  facts.requested = requested;
-  MAYFLY_ASSIGN_OR_RETURN(NamedFiles files, NamedFiles::Open(peer_, params.getSpec()));
-  MAYFLY_ASSIGN_OR_RETURN(VmRef vm,
-                          fleet_.Start(peer_, std::move(facts), params.getSpec(), quota_));
-  return Started{.vm = std::move(vm), .files = std::move(files)};
+  const auto params = context.getParams();
+  absl::StatusOr<VmFacts> facts = DecodeFacts(params);
+  kj::Promise<void> launched = kj::READY_NOW;
+  if (!facts.ok()) {
+    launched = ToException(facts.status());
+  } else {
+    facts->requested = requested;
+    const auto spec = params.getSpec();
+    if (NamedFiles::AreIn(spec)) {
+      launched = NamedFiles::Open(fleet_.openers(), peer_, spec)
+                     .then([this, context, facts = *std::move(facts)](NamedFiles files) mutable {
+                       return Launch(context, std::move(facts), std::move(files));
+                     });
+    } else {
+      launched = Launch(context, *std::move(facts), {});
+    }
+  }
+  return launched.catch_([this](kj::Exception&& exception) {
+    fleet_.counters().CountFailure(FromException(exception));
+    kj::throwFatalException(kj::mv(exception));
+  });
 }
 
-kj::Promise<void> HostServer::launch(LaunchContext context) {
+kj::Promise<void> HostServer::Launch(LaunchContext context, VmFacts facts, NamedFiles files) {
   const auto params = context.getParams();
-  absl::StatusOr<Started> started = StartProcess(params);
-  if (!started.ok()) {
-    fleet_.counters().CountFailure(started.status());
-    return ToException(started.status());
-  }
-  VmRef vm = std::move(started->vm);
+  absl::StatusOr<VmRef> started = fleet_.Start(peer_, std::move(facts), params.getSpec(), quota_);
+  if (!started.ok()) return ToException(started.status());
+  VmRef vm = *std::move(started);
+  std::vector<OwnedFd> words = files.TakeWords();
   auto request = vm->vmm().createRequest();
-  FillRequest(fleet_, params, std::move(started->files), request);
+  FillRequest(fleet_, params, std::move(files), request);
   const auto state = params.getStart() ? Vm::State::RUNNING : Vm::State::CREATED;
   const bool detached = params.getDetached();
   context.releaseParams();
   auto created = request.send();
   fleet_.Begin(*vm, created.getMachine(), state);
+  for (OwnedFd& pipe : words) fleet_.Listen(*vm, std::move(pipe));
   kj::Promise<void> settled = kj::READY_NOW;
   if (detached) settled = fleet_.Detach(*vm, "");
   return created
@@ -106,10 +119,6 @@ kj::Promise<void> HostServer::launch(LaunchContext context) {
         fleet_.events().Add(EventOf(vm->facts(), rpc::EventKind::LAUNCHED, "launched"));
         context.getResults().setMachine(kj::heap<MachineProxy>(fleet_, kj::mv(vm)));
         KJ_IF_MAYBE (stream, input) context.getResults().setInput(kj::mv(*stream));
-      })
-      .catch_([this](kj::Exception&& exception) {
-        fleet_.counters().CountFailure(FromException(exception));
-        kj::throwFatalException(kj::mv(exception));
       });
 }
 

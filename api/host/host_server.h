@@ -36,12 +36,8 @@ class HostServer final : public rpc::Host::Server {
  private:
   static constexpr unsigned kMostListeners = 16;
 
-  // A process for a VM, and what the client does not bring itself.
-  struct Started {
-    VmRef vm;
-    NamedFiles files;
-  };
-  [[nodiscard]] absl::StatusOr<Started> StartProcess(rpc::Host::LaunchParams::Reader params);
+  // `files`: what the client does not bring itself.
+  [[nodiscard]] kj::Promise<void> Launch(LaunchContext context, VmFacts facts, NamedFiles files);
 
   Fleet& fleet_;
   const ConnectionLimits& connections_;

@@ -21,6 +21,7 @@
 #include "api/host/host_snapshot.h"
 #include "api/host/host_socket.h"
 #include "api/host/metrics_endpoint.h"
+#include "api/host/opener.h"
 #include "api/host/service_manager.h"
 #include "api/host/state_directory.h"
 #include "api/host_config.capnp.h"
@@ -149,6 +150,7 @@ struct Options {
 
 // What `metrics` becomes outlives the service's loop.
 [[nodiscard]] int Main(std::span<char* const> arguments, MaybeMetrics& metrics) {
+  if (IsOpener(arguments)) return RunOpener();
   // First of all: descriptors that follow the standard ones may be the service manager's.
   OccupyStandardFds();
   ServiceManager manager;

@@ -2,6 +2,8 @@
 
 #include <sys/types.h>
 
+#include <vector>
+
 #include "absl/status/statusor.h"
 
 namespace mayfly::api {
@@ -11,6 +13,7 @@ struct Peer {
   pid_t pid = 0;
   uid_t uid = 0;
   gid_t gid = 0;
+  std::vector<gid_t> groups = {};  // the others that it is in
 
   // Errors: errno's.
   [[nodiscard]] static absl::StatusOr<Peer> Of(int socket);

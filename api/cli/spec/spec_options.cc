@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/cli/spec/message_file.h"
 #include "api/client/resource_limits_codec.h"
+#include "api/client/user_net_codec.h"
 #include "api/codec/disk_codec.h"
 #include "api/codec/file_arrivals.h"
 #include "api/codec/machine_spec.h"
@@ -51,23 +52,6 @@ using api::BadField;
   return ApplyOverlay(field + ".overlay", reader.getOverlay(), disk.overlay.emplace());
 }
 
-[[nodiscard]] absl::Status ApplyForwards(const std::string& field, rpc::UserNet::Reader reader,
-                                         NetOption& net) {
-  for (const auto forward : reader.getForwards()) {
-    const std::string at = absl::StrCat(field, "[", net.forwards.size(), "]");
-    api::PasstForward& into = net.forwards.emplace_back();
-    if (forward.getProtocol() == rpc::IpProtocol::UDP) {
-      into.protocol = api::PasstForward::Protocol::kUdp;
-    } else if (forward.getProtocol() != rpc::IpProtocol::TCP) {
-      return BadField(at + ".protocol", "give tcp or udp");
-    }
-    if (forward.getHost() == 0) return BadField(at + ".host", "give a port from 1 to 65535");
-    into.host = forward.getHost();
-    into.guest = forward.getGuest() == 0 ? forward.getHost() : forward.getGuest();
-  }
-  return absl::OkStatus();
-}
-
 [[nodiscard]] absl::Status ApplyBackend(const std::string& field, rpc::Net::Backend::Reader reader,
                                         NetOption& net) {
   switch (reader.which()) {
@@ -79,9 +63,12 @@ using api::BadField;
       net.tap = api::FromText(reader.getTapNamed());
       if (net.tap.empty()) return BadField(field + ".tapNamed", "give the interface's name");
       return absl::OkStatus();
-    case rpc::Net::Backend::USER:
+    case rpc::Net::Backend::USER: {
       net.backend = NetOption::Backend::kUser;
-      return ApplyForwards(field + ".user.forwards", reader.getUser(), net);
+      MAYFLY_ASSIGN_OR_RETURN(net.forwards,
+                              api::DecodeForwards(field + ".user.forwards", reader.getUser()));
+      return absl::OkStatus();
+    }
     case rpc::Net::Backend::TAP:
     case rpc::Net::Backend::PASST:
       break;
