@@ -41,7 +41,7 @@ namespace {
 }
 
 [[nodiscard]] absl::Status OpenBackend(const NetOption& option, vmm::NetConfig& net,
-                                       std::vector<api::PasstProcess>& passts) {
+                                       std::vector<api::PasstProcess>* passts) {
   switch (option.backend) {
     case NetOption::Backend::kNone:
       net.name = "none";
@@ -60,11 +60,12 @@ namespace {
     }
     case NetOption::Backend::kUser: {
       net.name = "user";
+      if (passts == nullptr) return absl::OkStatus();
       MAYFLY_ASSIGN_OR_RETURN(
           api::PasstProcess passt,
           api::PasstProcess::Start({.forwards = option.forwards, .mtu = option.mtu}));
       net.backend.emplace<vmm::PasstNet>().socket = passt.TakeSocket();
-      passts.push_back(std::move(passt));
+      passts->push_back(std::move(passt));
       return absl::OkStatus();
     }
   }
@@ -92,7 +93,7 @@ absl::StatusOr<vmm::DiskConfig> OpenDisk(const DiskOption& option) {
 }
 
 absl::StatusOr<vmm::NetConfig> OpenNet(const NetOption& option,
-                                       std::vector<api::PasstProcess>& passts) {
+                                       std::vector<api::PasstProcess>* passts) {
   vmm::NetConfig net;
   net.mac = option.mac;
   net.mtu = option.mtu;

@@ -17,8 +17,9 @@ namespace mayfly::cli {
 // An overlay's file is made where there is none.
 [[nodiscard]] absl::StatusOr<vmm::DiskConfig> OpenDisk(const DiskOption& option);
 
-// What is started for it is added to `passts`, and ends with the VM.
+// What is started for it is added to `passts`, and ends with the VM. Where that is nullptr, a user
+// network is left to a host service, and is none here.
 [[nodiscard]] absl::StatusOr<vmm::NetConfig> OpenNet(const NetOption& option,
-                                                     std::vector<api::PasstProcess>& passts);
+                                                     std::vector<api::PasstProcess>* passts);
 
 }  // namespace mayfly::cli

@@ -29,7 +29,7 @@ absl::StatusOr<api::MachineSpec> OpenFiles(const RunOptions& options) {
 }
 
 absl::Status OpenNets(const RunOptions& options, api::MachineSpec& spec,
-                      std::vector<api::PasstProcess>& passts) {
+                      std::vector<api::PasstProcess>* passts) {
   for (const NetOption& option : options.nets) {
     MAYFLY_ASSIGN_OR_RETURN(vmm::NetConfig net, OpenNet(option, passts));
     spec.machine.nets.push_back(std::move(net));

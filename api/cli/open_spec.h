@@ -13,8 +13,9 @@ namespace mayfly::cli {
 // What the options say, with its files open: all but the networks, /dev/kvm and the CPUs' profile.
 [[nodiscard]] absl::StatusOr<api::MachineSpec> OpenFiles(const RunOptions& options);
 
-// The networks, which takes its time where other programs have to be started for them: `passts`.
+// The networks, which takes its time where other programs have to be started for them: `passts`, or
+// nullptr, see OpenNet().
 [[nodiscard]] absl::Status OpenNets(const RunOptions& options, api::MachineSpec& spec,
-                                    std::vector<api::PasstProcess>& passts);
+                                    std::vector<api::PasstProcess>* passts);
 
 }  // namespace mayfly::cli

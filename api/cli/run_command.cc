@@ -47,7 +47,7 @@ constexpr mode_t kReadableByAll = 0644;
 // What takes its time: other programs may have to be started, KVM be asked.
 [[nodiscard]] absl::Status CompleteSpec(const RunOptions& options, api::MachineSpec& spec,
                                         std::vector<api::PasstProcess>& passts) {
-  MAYFLY_RETURN_IF_ERROR(OpenNets(options, spec, passts));
+  MAYFLY_RETURN_IF_ERROR(OpenNets(options, spec, &passts));
   MAYFLY_ASSIGN_OR_RETURN(spec.machine.cpu_profile,
                           api::CpuProfileCache::OfUser().Get(spec.machine.kvm.get()));
   return absl::OkStatus();
@@ -138,15 +138,15 @@ constexpr mode_t kReadableByAll = 0644;
   if (options.name.empty()) options.name = NameByChance();
   absl::StatusOr<kj::Own<HostClient>> host = HostClient::Connect(choice);
   if (!host.ok()) return Fail(host.status());
-  if (const absl::Status status = CheckDetached(options); !status.ok()) return Fail(status);
-  std::vector<api::PasstProcess> no_passts;
-  if (const absl::Status status = OpenNets(options, spec, no_passts); !status.ok()) {
+  // What this command started would end with it, or be nobody's.
+  if (const absl::Status status = OpenNets(options, spec, nullptr); !status.ok()) {
     return Fail(status);
   }
   auto request = (*host)->host().launchRequest();
   if (const absl::Status status = EncodeLaunch(options, std::move(spec), request); !status.ok()) {
     return Fail(status);
   }
+  EncodeUserNets(options, request.getSpec());
   request.setDetached(true);
   const auto launched = (*host)->Await(request.send());
   if (!launched.ok()) return Fail(launched.status());
@@ -159,7 +159,7 @@ constexpr mode_t kReadableByAll = 0644;
   absl::StatusOr<kj::Own<HostClient>> host = HostClient::Connect(choice);
   if (!host.ok()) return Fail(host.status());
   std::vector<api::PasstProcess> passts;
-  if (const absl::Status status = OpenNets(options, spec, passts); !status.ok()) {
+  if (const absl::Status status = OpenNets(options, spec, &passts); !status.ok()) {
     return Fail(status);
   }
   auto request = (*host)->host().launchRequest();

@@ -202,7 +202,6 @@ TEST_F(HostCommandsTest, MistakesAreSaid) {
     words.insert(words.end(), {option, value});
     return words;
   };
-  ExpectComplaint(with("--net", "user"), kUsage, {"user", "--detach"});
   ExpectComplaint(with("--host", "none"), kUsage, {"--host", "MAYFLY_HOST"});
   ExpectComplaint(with("--disk", "/nonexistent/disk"), kUsage, {"/nonexistent/disk"});
   ExpectComplaint({"ps", "--label", "team"}, kUsage, {"--label", "NAME=VALUE"});

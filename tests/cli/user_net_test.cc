@@ -1,8 +1,11 @@
 // `mayfly run --net user`: a guest gets an address from passt, through the device in both ways.
 
+#include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "tests/cli/cli_test.h"
 
@@ -35,6 +38,26 @@ TEST_F(UserNetTest, GivesAnAddressToAChosenCard) { ExpectOffer(",mtu=9000,mac=02
 // Nothing may leave, and the guest does not have its address yet; DHCP may, and needs none.
 TEST_F(UserNetTest, GivesAnAddressThroughTheStrictestFilter) {
   ExpectOffer(",allow=none,address=203.0.113.9");
+}
+
+// Then it is the host service that starts it.
+TEST_F(UserNetTest, GivesAnAddressToADetachedVm) {
+  const std::string socket = Path("host.sock");
+  Command daemon({std::filesystem::current_path() / "mayflyd", "--socket", socket},
+                 {"HOME=" + Path("home")}, Path("work"));
+  daemon.Start();
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"--host", socket});
+    return Mayfly(words).Run();
+  };
+  while (run({"ps"}).exit_code != 0) ::usleep(10'000);
+  EXPECT_EQ(run({"run", "-d", "--name", "web", "--kernel", GuestPath("dhcp"), "--net", "user"}).out,
+            "web\n");
+  EXPECT_EQ(run({"wait", "web"}).exit_code, 0);
+  EXPECT_THAT(run({"inspect", "web"}).out, HasSubstr("\"user\""));
+  EXPECT_EQ(run({"rm", "web"}).exit_code, 0);
+  daemon.Signal(SIGTERM);
+  EXPECT_EQ(daemon.Wait().exit_code, 0);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "api/cli/open_cgroup.h"
 #include "api/cli/option_words.h"
 #include "api/client/resource_limits_codec.h"
+#include "api/client/user_net_codec.h"
 #include "api/codec/text.h"
 #include "base/status.h"
 
@@ -35,14 +36,13 @@ absl::Status EncodeLaunch(const RunOptions& options, api::MachineSpec spec,
   return absl::OkStatus();
 }
 
-absl::Status CheckDetached(const RunOptions& options) {
-  for (const NetOption& net : options.nets) {
-    if (net.backend != NetOption::Backend::kUser) continue;
-    return BadOption("--net",
-                     "user: the network would end with this command; use tap=, or leave --detach "
-                     "away");
+void EncodeUserNets(const RunOptions& options, rpc::MachineSpec::Builder spec) {
+  capnp::uint position = 0;
+  for (const NetOption& option : options.nets) {
+    auto net = spec.getNets()[position++];
+    if (option.backend != NetOption::Backend::kUser) continue;
+    api::EncodeForwards(option.forwards, net.getBackend().initUser());
   }
-  return absl::OkStatus();
 }
 
 std::string NameByChance() { return absl::StrFormat("vm-%08x", std::random_device()()); }

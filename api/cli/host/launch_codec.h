@@ -14,8 +14,8 @@ namespace mayfly::cli {
 [[nodiscard]] absl::Status EncodeLaunch(const RunOptions& options, api::MachineSpec spec,
                                         rpc::Host::LaunchParams::Builder params);
 
-// What a VM that outlives this command cannot have. Errors: InvalidArgument.
-[[nodiscard]] absl::Status CheckDetached(const RunOptions& options);
+// Has the host service start the user networks of `options`. `spec`: with all network devices.
+void EncodeUserNets(const RunOptions& options, rpc::MachineSpec::Builder spec);
 // For a VM whose user has no name for it, such as "vm-5f3c09a1".
 [[nodiscard]] std::string NameByChance();
 

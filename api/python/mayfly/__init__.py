@@ -33,6 +33,7 @@ from mayfly.spec import (
     DiskEngine,
     EgressRule,
     Filter,
+    Forward,
     IoLimit,
     Net,
     Overlay,
@@ -41,6 +42,8 @@ from mayfly.spec import (
     RateLimits,
     ResourceLimits,
     Spec,
+    Tap,
+    User,
 )
 
 __all__ = [
@@ -59,6 +62,7 @@ __all__ = [
     "ExitReason",
     "ExitStatus",
     "Filter",
+    "Forward",
     "Host",
     "IoLimit",
     "Machine",
@@ -75,5 +79,7 @@ __all__ = [
     "ResourceLimits",
     "RunResult",
     "Spec",
+    "Tap",
     "TimelineEntry",
+    "User",
 ]

@@ -150,9 +150,42 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Net:
-    """A network card whose cable ends nowhere: a host service makes no other yet."""
+class Tap:
+    """A tap interface of the host's, which is your user's."""
 
+    name: str
+
+    def encode(self) -> Fields:
+        return {"tapNamed": self.name}
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """The port `host` of the host leads to `guest` (0: the same) of the guest's."""
+
+    host: int
+    guest: int = 0
+    protocol: str = "tcp"
+
+    def encode(self) -> Fields:
+        return {"protocol": self.protocol, "host": self.host, "guest": self.guest}
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The connections of your user, by passt."""
+
+    forwards: Sequence[Forward] = ()
+
+    def encode(self) -> Fields:
+        return {"user": {"forwards": [forward.encode() for forward in self.forwards]}}
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """A network card. Without a `backend` its cable ends nowhere."""
+
+    backend: Tap | User | None = None
     mac: str = ""
     mtu: int = 0
     queue_pairs: int = 1
@@ -162,7 +195,7 @@ class Net:
 
     def encode(self) -> Fields:
         fields: Fields = {
-            "backend": {"none": None},
+            "backend": {"none": None} if self.backend is None else self.backend.encode(),
             "mac": _mac(self.mac),
             "mtu": self.mtu,
             "queuePairs": self.queue_pairs,

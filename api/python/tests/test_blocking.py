@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -209,6 +210,26 @@ def test_a_drained_host_launches_nothing(host: mayfly.Host, guests: Path) -> Non
     with pytest.raises(mayfly.Error) as caught:
         host.launch(mayfly.Spec(kernel=guests / "echo"))
     assert caught.value.code == "UNAVAILABLE"
+
+
+@pytest.mark.skipif(shutil.which("passt") is None, reason="runs where passt is installed (ci/deps)")
+def test_a_network_of_the_users(host: mayfly.Host, guests: Path) -> None:
+    spec = mayfly.Spec(
+        kernel=guests / "dhcp",
+        nets=[mayfly.Net(mayfly.User([mayfly.Forward(0xF00D, 80)]))],
+        timeout=30,
+    )
+    result = host.run(spec)
+    assert result.exit.ok, result
+    assert b"offered " in result.output
+
+
+def test_a_tap_is_the_hosts_to_open(host: mayfly.Host, guests: Path) -> None:
+    for name in ("", "far-too-long-for-an-interface"):
+        with pytest.raises(mayfly.Error) as caught:
+            host.launch(mayfly.Spec(kernel=guests / "hello", nets=[mayfly.Net(mayfly.Tap(name))]))
+        assert caught.value.code == "INVALID_ARGUMENT"
+        assert "nets[0].backend.tapNamed" in caught.value.message
 
 
 def test_events_of_the_host(host: mayfly.Host, guests: Path) -> None:
