@@ -24,6 +24,21 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
   void Serve() {
     while (!is_gone_ && under_way_ < kMostUnderWay && told_ < feed_.count_) SendNext();
   }
+  // Has a listener that went away while there was nothing to tell it fail. Nothing else says that
+  // a connection is gone.
+  void AskWhetherItIsThere() {
+    if (under_way_ != 0 || asking_) return;  // it will be seen by that
+    asking_ = true;
+    // A method that no listener has: one that is there says so.
+    sending_.add(listener_.typelessRequest(capnp::typeId<rpc::EventListener>(), kNoMethod, nullptr)
+                     .send()
+                     .ignoreResult()
+                     .catch_([this](kj::Exception&& exception) {
+                       asking_ = false;
+                       if (exception.getType() == kj::Exception::Type::DISCONNECTED)
+                         is_gone_ = true;
+                     }));
+  }
   // Whether it has failed: nobody is to be told, and the VM goes on.
   [[nodiscard]] bool is_gone() const { return is_gone_; }
 
@@ -31,15 +46,17 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
   // Beyond what Cap'n Proto's flow control lets be under way: a window of some 64 KiB, which is
   // some hundred events.
   static constexpr unsigned kMostUnderWay = 16;
+  static constexpr uint16_t kNoMethod = 0xffff;
 
   void SendNext() {
     const uint64_t oldest = feed_.oldest();
     if (told_ + 1 < oldest) {
       const uint64_t lost = oldest - 1 - told_;
-      Send(oldest - 1,
-           {.time = MonotonicNow(),
-            .kind = rpc::EventKind::LOST,
-            .text = absl::StrCat(lost, " events were not told: they are kept no more")});
+      // How many of them a filter would have taken is not known any more.
+      Send(oldest - 1, {.time = MonotonicNow(),
+                        .kind = rpc::EventKind::LOST,
+                        .text = absl::StrCat(filter_ ? "up to " : "", lost,
+                                             " events were not told: they are kept no more")});
       return;
     }
     const Event& next = feed_.kept_[told_ + 1 - oldest];
@@ -75,6 +92,7 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
   uint64_t told_;  // the number of the last that was sent
   unsigned under_way_ = 0;
   bool is_gone_ = false;
+  bool asking_ = false;
   kj::TaskSet sending_;  // the last member, so that it goes first
 };
 
@@ -96,10 +114,15 @@ absl::Status EventFeed::Attach(rpc::EventListener::Client listener, uint64_t sin
     return absl::ResourceExhaustedError(
         absl::StrCat("listener: ", most_listeners_, " listen already, which is as many as may"));
   }
+  if (subscriptions_.size() * 2 >= most_listeners_) AskWhoIsThere();
   subscriptions_.push_back(
       std::make_unique<Subscription>(*this, kj::mv(listener), since, std::move(filter)));
   subscriptions_.back()->Serve();
   return absl::OkStatus();
+}
+
+void EventFeed::AskWhoIsThere() {
+  for (const auto& subscription : subscriptions_) subscription->AskWhetherItIsThere();
 }
 
 void EventFeed::DropThoseGone() {

@@ -50,7 +50,8 @@ class EventFeed final {
   // How many there were: the number of the last.
   [[nodiscard]] uint64_t count() const { return count_; }
   // Tells `listener` of the events with numbers above `since`, of those to come too, until it
-  // fails; with a `filter`, of those alone that it takes. Errors: ResourceExhausted.
+  // fails; with a `filter`, of those alone that it takes. Errors: ResourceExhausted. Once half of
+  // the places are taken, those who listen are asked whether they are still there.
   [[nodiscard]] absl::Status Attach(rpc::EventListener::Client listener, uint64_t since = 0,
                                     Filter filter = nullptr);
 
@@ -60,6 +61,7 @@ class EventFeed final {
   // The number of the oldest that is kept.
   [[nodiscard]] uint64_t oldest() const { return count_ - kept_.size() + 1; }
   void DropThoseGone();
+  void AskWhoIsThere();
 
   const size_t most_kept_;
   const size_t most_listeners_;

@@ -1,5 +1,6 @@
 #include "api/server/event_feed.h"
 
+#include <capnp/rpc-twoparty.h>
 #include <kj/async-io.h>
 
 #include <memory>
@@ -132,6 +133,63 @@ TEST_F(EventFeedTest, ASlowListenerHoldsUpNobodyAndLearnsWhatItMissed) {
   }
   EXPECT_LT(slow.events.size(), events);
   EXPECT_EQ(told, events);
+}
+
+// A listener at the other end of a connection.
+class RemoteListener final {
+ public:
+  RemoteListener(kj::AsyncIoContext& io, Listener::Record& record)
+      : pipe_(io.provider->newTwoWayPipe()),
+        server_(kj::heap<capnp::TwoPartyClient>(*pipe_.ends[0], kj::heap<Listener>(record),
+                                                capnp::rpc::twoparty::Side::SERVER)),
+        client_(*pipe_.ends[1]) {}
+
+  [[nodiscard]] rpc::EventListener::Client client() {
+    return client_.bootstrap().castAs<rpc::EventListener>();
+  }
+  void Disconnect() {
+    server_ = nullptr;
+    pipe_.ends[0] = nullptr;
+  }
+
+ private:
+  kj::TwoWayPipe pipe_;
+  kj::Own<capnp::TwoPartyClient> server_;
+  capnp::TwoPartyClient client_;
+};
+
+TEST_F(EventFeedTest, ThoseWhoWentWhileNothingHappenedMakeRoom) {
+  Listener::Record none;
+  for (size_t turn = 0; turn < 2 * EventFeed::kMostListeners; ++turn) {
+    RemoteListener remote(io_, none);
+    EXPECT_EQ(feed_.Attach(remote.client()), absl::OkStatus()) << turn;
+    Settle();
+    remote.Disconnect();
+    Settle();
+  }
+}
+
+TEST_F(EventFeedTest, ThoseWhoAreThereStayHoweverOftenTheyAreAsked) {
+  Listener::Record record;
+  Listener::Record none;
+  RemoteListener stays(io_, record);
+  EXPECT_EQ(feed_.Attach(stays.client()), absl::OkStatus());
+  for (size_t turn = 0; turn < 2 * EventFeed::kMostListeners; ++turn) {
+    RemoteListener goes(io_, none);
+    EXPECT_EQ(feed_.Attach(goes.client()), absl::OkStatus()) << turn;
+    Settle();
+  }
+  Tell("something");
+  EXPECT_THAT(record.events, ElementsAre("something"));
+}
+
+TEST_F(EventFeedTest, AFilterDoesNotSayHowManyEventsOthersHad) {
+  for (size_t event = 0; event < EventFeed::kKept + 10; ++event) Tell("of others");
+  Listener::Record record;
+  EXPECT_EQ(feed_.Attach(kj::heap<Listener>(record), 0, [](const Event&) { return false; }),
+            absl::OkStatus());
+  Settle();
+  EXPECT_THAT(record.events, ElementsAre(HasSubstr("up to 10 events were not told")));
 }
 
 TEST_F(EventFeedTest, AListenerThatFailedIsToldNoMoreAndMakesRoom) {
