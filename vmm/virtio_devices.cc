@@ -91,7 +91,7 @@ absl::Status VirtioDevices::AddDisk(DiskConfig config, uint16_t queues,
 absl::Status VirtioDevices::AddNet(NetConfig config, const Surroundings& surroundings) {
   std::string name = absl::StrCat("network device ", nets_.size(), " (", config.name, ")");
   MAYFLY_ASSIGN_OR_RETURN(auto net, OpenNet(std::move(config), *loop_));
-  nets_.push_back(net.get());
+  nets_.push_back({.device = net.get()});
   return AddTransport(std::move(net), std::move(name), surroundings);
 }
 
@@ -154,7 +154,7 @@ void VirtioDevices::Resume() {
   loop_->RunSync([this] {
     if (!std::exchange(paused_, false)) return;
     loop_->Release();
-    for (const auto& change : std::exchange(put_off_, {})) change();
+    ChangeWhatWasPutOff();
   });
 }
 
@@ -171,27 +171,37 @@ absl::Status VirtioDevices::Change(const std::function<absl::Status()>& change) 
   return status;
 }
 
-absl::Status VirtioDevices::ChangeLimits(std::function<void()> change) {
-  return Change([this, &change] {
-    if (paused_) {
-      put_off_.push_back(std::move(change));
-    } else {
-      change();
+void VirtioDevices::ChangeWhatWasPutOff() {
+  for (Disk& disk : disks_) {
+    if (const auto limits = std::exchange(disk.put_off, std::nullopt)) {
+      disk.device->UpdateLimits(*limits);
     }
-    return absl::OkStatus();
-  });
+  }
+  for (NetDevice& net : nets_) {
+    const auto transmit = std::exchange(net.transmit_put_off, std::nullopt);
+    const auto receive = std::exchange(net.receive_put_off, std::nullopt);
+    if (transmit || receive) net.device->UpdateLimits(transmit, receive);
+  }
 }
 
 absl::Status VirtioDevices::UpdateDisk(size_t disk, const virtio::RateLimits& limits) {
   if (disk >= disks_.size()) return NoSuchDevice("disk", disk, disks_.size());
-  return ChangeLimits([this, disk, limits] { disks_[disk].device->UpdateLimits(limits); });
+  return Change([this, disk, &limits] {
+    disks_[disk].put_off = limits;
+    if (!paused_) ChangeWhatWasPutOff();
+    return absl::OkStatus();
+  });
 }
 
 absl::Status VirtioDevices::UpdateNet(size_t net, const std::optional<virtio::RateLimits>& transmit,
                                       const std::optional<virtio::RateLimits>& receive) {
   if (net >= nets_.size()) return NoSuchDevice("network device", net, nets_.size());
-  return ChangeLimits(
-      [this, net, transmit, receive] { nets_[net]->UpdateLimits(transmit, receive); });
+  return Change([this, net, &transmit, &receive] {
+    if (transmit) nets_[net].transmit_put_off = transmit;
+    if (receive) nets_[net].receive_put_off = receive;
+    if (!paused_) ChangeWhatWasPutOff();
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<uint64_t> VirtioDevices::ResizeDisk(size_t disk) {
@@ -213,7 +223,7 @@ DeviceStats VirtioDevices::Stats() {
            .capacity = disk.device->capacity(),
            .overlay_bytes = disk.overlay != nullptr ? disk.overlay->used_bytes() : 0});
     }
-    for (const virtio::Net* net : nets_) stats.nets.push_back(StatsOf(*net));
+    for (const NetDevice& net : nets_) stats.nets.push_back(StatsOf(*net.device));
   });
   return stats;
 }

@@ -89,7 +89,13 @@ class VirtioDevices final {
  private:
   struct Disk {
     virtio::Block* device = nullptr;
-    const virtio::OverlayDisk* overlay = nullptr;  // where there is one
+    const virtio::OverlayDisk* overlay = nullptr;              // where there is one
+    std::optional<virtio::RateLimits> put_off = std::nullopt;  // until the end of the pause
+  };
+  struct NetDevice {
+    virtio::Net* device = nullptr;
+    std::optional<virtio::RateLimits> transmit_put_off = std::nullopt;
+    std::optional<virtio::RateLimits> receive_put_off = std::nullopt;
   };
 
   [[nodiscard]] absl::Status AddDisk(DiskConfig config, uint16_t queues,
@@ -99,17 +105,16 @@ class VirtioDevices final {
                                           const Surroundings& surroundings);
   // Runs `change` on the io thread, unless all is over.
   [[nodiscard]] absl::Status Change(const std::function<absl::Status()>& change);
-  // The same for what may set I/O going: while paused, at the end of that.
-  [[nodiscard]] absl::Status ChangeLimits(std::function<void()> change);
+  // Gives the devices the limits that came while they rested: new limits may set I/O going. On the
+  // io thread.
+  void ChangeWhatWasPutOff();
 
   const std::unique_ptr<EventLoop> loop_;
   std::vector<std::unique_ptr<virtio::MmioTransport>> transports_;  // in the order of their slots
   // The devices within transports_, and what they are made of. Of the io thread once it runs.
   std::vector<Disk> disks_;
-  std::vector<virtio::Net*> nets_;
-  // Of the io thread.
-  bool paused_ = false;
-  std::vector<std::function<void()>> put_off_;  // until the end of the pause
+  std::vector<NetDevice> nets_;
+  bool paused_ = false;                 // of the io thread
   std::atomic<bool> quiesced_ = false;  // set ahead of the io thread's last work for transports_
 };
 
