@@ -197,7 +197,10 @@ absl::Status Machine::Start() {
     }
     if (ending_) return absl::FailedPreconditionError("the VM has ended before its start");
   }
-  MAYFLY_RETURN_IF_ERROR(PrepareThreads());
+  if (absl::Status prepared = PrepareThreads(); !prepared.ok()) {
+    End(ExitReason::kInternalError, std::string(prepared.message()));
+    return prepared;
+  }
   // A vCPU that sets a device up before the io thread is there would have to do that one's work,
   // for which its filter has no system calls.
   if (virtio_) virtio_->Announce();

@@ -220,6 +220,8 @@ TEST_F(MachineTest, AThreadThatCannotBePreparedStopsTheStart) {
     const absl::Status status = Launch(std::move(config));
     EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
     EXPECT_THAT(std::string(status.message()), HasSubstr("no filter"));
+    EXPECT_EQ(machine_->state(), MachineState::kEnded);
+    EXPECT_EQ(machine_->Pause().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_FALSE(timeline_->At(TimelineStep::kFirstRun).has_value());
   }
 }
