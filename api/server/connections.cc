@@ -73,7 +73,10 @@ void Connections::Accept() {
 
 void Connections::ServeAccepted(int socket) {
   ++accepted_;
-  auto gone = Serve(socket, kAcceptedFlags, listener_->vmm).catch_([](kj::Exception&&) {});
+  // Whatever it fails by, be it for want of descriptors, the place is free again.
+  auto gone = kj::evalNow([&] {
+                return Serve(socket, kAcceptedFlags, listener_->vmm);
+              }).catch_([](kj::Exception&&) {});
   tasks_.add(gone.then([this] {
     const bool were_too_many = accepted_-- == kMost;
     if (were_too_many) AwaitNext();

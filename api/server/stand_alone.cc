@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "api/host/host_socket.h"
 #include "base/owned_fd.h"
+#include "base/standard_fds.h"
 #include "base/status.h"
 #include "jailer/jail.h"
 #include "jailer/sanitized.h"
@@ -70,8 +71,9 @@ constexpr int kSocketTarget = STDERR_FILENO + 1;
 }
 
 [[nodiscard]] absl::StatusOr<int> Run(const std::string& path) {
-  MAYFLY_ASSIGN_OR_RETURN(const HostSocket socket, HostSocket::Bind(path, {.mode = kOwnUser}));
+  // First, so that whatever ends us from now on leaves no socket.
   MAYFLY_ASSIGN_OR_RETURN(const OwnedFd signals, TakeSignals());
+  MAYFLY_ASSIGN_OR_RETURN(const HostSocket socket, HostSocket::Bind(path, {.mode = kOwnUser}));
   MAYFLY_ASSIGN_OR_RETURN(const jailer::ChildProcess process, StartVmm(socket.fd()));
   const std::optional<int> signal = AwaitEnd(process, signals.get());
   if (signal) process.Kill();
@@ -83,6 +85,7 @@ constexpr int kSocketTarget = STDERR_FILENO + 1;
 }  // namespace
 
 int RunStandAlone(const std::string& path) {
+  OccupyStandardFds();  // which are the VMM's too
   const absl::StatusOr<int> status = Run(path);
   if (status.ok()) return *status;
   const std::string what(status.status().message());

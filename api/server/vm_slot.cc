@@ -15,6 +15,7 @@ VmSlot::VmSlot() {
 }
 
 absl::Status VmSlot::Detach() {
+  if (released_) return absl::FailedPreconditionError("the VM is being ended: nobody held it");
   if (!reachable) {
     return absl::FailedPreconditionError(
         "nobody could find the VM again: have it listen first (Vmm.listen)");
@@ -40,7 +41,9 @@ void VmSlot::Tell(rpc::EventKind kind, std::string text) {
 }
 
 void VmSlot::LetGo() {
-  if (holds_ == 0 && !detached_) release_->fulfill();
+  if (holds_ != 0 || detached_) return;
+  released_ = true;
+  release_->fulfill();
 }
 
 VmHold::VmHold(kj::Own<VmSlot> slot) : slot_(kj::mv(slot)) { ++slot_->holds_; }

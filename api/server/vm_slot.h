@@ -34,8 +34,10 @@ class VmSlot final : public kj::Refcounted {
   // Whether a client could come back: somebody listens.
   bool reachable = false;
 
+  // Whether `released` has come: the VM is being ended, whatever is asked of it.
+  [[nodiscard]] bool is_released() const { return released_; }
   // The VM lives on without anybody who holds it, and without who started the process. Errors:
-  // FailedPrecondition where it is not reachable.
+  // FailedPrecondition where it is not reachable, or released.
   [[nodiscard]] absl::Status Detach();
   // It does not any more: `released` at once where nobody holds it.
   void Attach();
@@ -47,6 +49,7 @@ class VmSlot final : public kj::Refcounted {
   void Tell(rpc::EventKind kind, std::string text);
 
   bool detached_ = false;
+  bool released_ = false;
   unsigned holds_ = 0;
   kj::Own<kj::PromiseFulfiller<void>> release_;
 };

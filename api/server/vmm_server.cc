@@ -62,6 +62,9 @@ absl::Status VmmServer::Create(MachineSpec spec, CreateContext& context) {
 }
 
 kj::Promise<void> VmmServer::machine(MachineContext context) {
+  if (slot_->is_released()) {
+    return ToException(absl::FailedPreconditionError("the VM is being ended: nobody held it"));
+  }
   KJ_IF_MAYBE (machine, slot_->machine) {
     auto results = context.getResults();
     results.setMachine(kj::heap<MachineServer>(kj::addRef(**machine), kj::addRef(*slot_)));
