@@ -21,6 +21,14 @@ namespace {
 
 constexpr size_t kMostListeners = 1024;
 
+[[nodiscard]] LogLevel LevelOf(vmm::ExitReason reason) {
+  using vmm::ExitReason;
+  return reason == ExitReason::kInternalError || reason == ExitReason::kViolation ||
+                 reason == ExitReason::kOutOfMemory
+             ? LogLevel::WARNING
+             : LogLevel::INFO;
+}
+
 [[nodiscard]] Nanoseconds Now() { return std::chrono::system_clock::now().time_since_epoch(); }
 
 }  // namespace
@@ -131,7 +139,9 @@ void Fleet::Released(Vm& vm) {
 void Fleet::Begin(Vm& vm, rpc::Machine::Client machine, Vm::State state) {
   vm.Begin(machine, state);
   auto listen = machine.eventsRequest();
-  listen.setListener(kj::heap<VmListener>(events_, vm.facts()));
+  // What a guest does, or a VMM that it took over, must not fill the log.
+  listen.setListener(kj::heap<VmListener>(
+      [this](Event event) { Tell(LogLevel::DEBUG, std::move(event)); }, vm.facts()));
   // A VM that cannot be made tells it by its launch.
   watching_.add(listen.send().ignoreResult().catch_([](kj::Exception&&) {}));
   vm.SetFarewell(WatchEnd(vm));
@@ -144,11 +154,29 @@ void Fleet::Listen(Vm& vm, OwnedFd words) {
                       const std::string essence = PasstProcess::EssenceOf(text);
                       // It has nothing to say when it ends with the VM.
                       if (essence.empty() || vm.is_leaving()) return;
-                      events_.Add(
-                          EventOf(vm.facts(), rpc::EventKind::LINK,
-                                  absl::StrCat("a network of the user's has ended: ", essence)));
+                      Tell(LogLevel::DEBUG,
+                           EventOf(vm.facts(), rpc::EventKind::LINK,
+                                   absl::StrCat("a network of the user's has ended: ", essence)));
                     })
                     .attach(kj::addRef(vm)));
+}
+
+void Fleet::Tell(LogLevel level, Event event) {
+  LogEvent(level, event);
+  events_.Add(std::move(event));
+}
+
+void Fleet::CountLaunch(const Vm& vm) {
+  ++counters_.launches;
+  Tell(LogLevel::INFO, EventOf(vm.facts(), rpc::EventKind::LAUNCHED, "launched"));
+}
+
+// In a log of all launches, whoever launches in a loop could fill the disk.
+void Fleet::CountFailure(const Peer& peer, const absl::Status& why) {
+  counters_.CountFailure(why);
+  Log(LogLevel::DEBUG, absl::StrCat("a launch failed: ", why.message()),
+      {{"MAYFLY_UID", absl::StrCat(peer.uid)},
+       {"MAYFLY_ERROR", absl::StatusCodeToString(why.code())}});
 }
 
 kj::Promise<void> Fleet::WatchEnd(Vm& vm) {
@@ -156,7 +184,7 @@ kj::Promise<void> Fleet::WatchEnd(Vm& vm) {
       [this, &vm](const absl::StatusOr<vmm::ExitStatus>& status) -> kj::Promise<void> {
         if (!status.ok()) return kj::READY_NOW;
         counters_.CountExit(status->reason);
-        events_.Add(EventOf(vm.facts(), rpc::EventKind::EXITED, status->detail));
+        Tell(LevelOf(status->reason), EventOf(vm.facts(), rpc::EventKind::EXITED, status->detail));
         TellThoseWhoDrain();
         return vm.machine().timelineRequest().send().then(
             [this, &vm](capnp::Response<rpc::Machine::TimelineResults>&& response) {
@@ -237,6 +265,8 @@ kj::Promise<void> Fleet::Close() {
 }
 
 // What is left of a VM that could not be taken down is the next start's to sweep.
-void Fleet::taskFailed(kj::Exception&& exception) { KJ_LOG(ERROR, exception); }
+void Fleet::taskFailed(kj::Exception&& exception) {
+  Log(LogLevel::ERROR, exception.getDescription().cStr());
+}
 
 }  // namespace mayfly::api

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "api/host/host_budget.h"
 #include "api/host/host_counters.h"
+#include "api/host/host_log.h"
 #include "api/host/openers.h"
 #include "api/host/peer.h"
 #include "api/host/quota.h"
@@ -90,7 +91,9 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   void ForEach(const std::function<void(const Vm&)>& visit) const;
 
   [[nodiscard]] EventFeed& events() { return events_; }
-  [[nodiscard]] HostCounters& counters() { return counters_; }
+  // The launch of a VM has come to its end, well or not.
+  void CountLaunch(const Vm& vm);
+  void CountFailure(const Peer& peer, const absl::Status& why);
   [[nodiscard]] const HostCounters& counters() const { return counters_; }
   [[nodiscard]] const Quota& total() const { return *total_; }
 
@@ -111,6 +114,8 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   void Forget(Vm& vm);
   [[nodiscard]] absl::StatusOr<std::optional<jailer::Cgroup>> MakeCgroup(
       const jailer::CgroupLimits& limits);
+  // To listeners, and to the log.
+  void Tell(LogLevel level, Event event);
   [[nodiscard]] kj::Promise<void> WatchEnd(Vm& vm);
   void Retire(Vm& vm, const std::string& why);
   void TellThoseWhoDrain();

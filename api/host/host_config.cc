@@ -6,8 +6,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstdio>
-#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -35,26 +33,20 @@ constexpr size_t kGroupBytes = 65536;
                   absl::StrCat("\"", text, "\" is none in octal, such as 0600, 0660 or 0666"));
 }
 
-struct CloseFile {
-  void operator()(FILE* file) const { ::fclose(file); }
-};
-
-// Of /etc/group, or a number. Not by getgrnam(3), whose plug-ins a program without a loader, as a
-// release of Mayfly is, cannot have.
 [[nodiscard]] absl::StatusOr<std::optional<gid_t>> DecodeGroup(const std::string& name) {
   if (name.empty()) return std::nullopt;
   gid_t number = 0;
   if (absl::SimpleAtoi(name, &number)) return std::optional(number);
-  const std::unique_ptr<FILE, CloseFile> file(::fopen("/etc/group", "re"));
-  if (file == nullptr) return Annotate(ErrnoStatus("opening /etc/group"), "socketGroup");
   std::array<char, kGroupBytes> buffer{};
   group entry{};
   group* found = nullptr;
-  while (::fgetgrent_r(file.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
-    if (name == entry.gr_name) return std::optional(entry.gr_gid);
+  const int error = ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found != nullptr) return std::optional(found->gr_gid);
+  if (error != 0) {
+    return Annotate(ErrnoStatus(absl::StrCat("looking for the group ", name), error),
+                    "socketGroup");
   }
-  return BadField("socketGroup",
-                  absl::StrCat("there is no group \"", name, "\" in /etc/group; give its number"));
+  return BadField("socketGroup", absl::StrCat("there is no group \"", name, "\""));
 }
 
 // What a text may leave out is there, for those who look at it.

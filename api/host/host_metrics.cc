@@ -1,6 +1,5 @@
 #include "api/host/host_metrics.h"
 
-#include <capnp/schema.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "api/host/enum_name.h"
 #include "api/host/latency_histogram.h"
 #include "api/host/process_usage.h"
 #include "api/mayfly.capnp.h"
@@ -31,8 +31,7 @@ constexpr double kMicrosecondsInSecond = 1e6;
 // Values of labels are spelled as in the API.
 template <typename Enum>
 [[nodiscard]] std::string NameOf(size_t number) {
-  const auto name = capnp::Schema::from<Enum>().getEnumerants()[static_cast<capnp::uint>(number)];
-  return name.getProto().getName().cStr();
+  return EnumName(static_cast<Enum>(number));
 }
 
 [[nodiscard]] MetricFamily Family(std::string name, std::string help, MetricType type) {

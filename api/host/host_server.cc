@@ -83,7 +83,7 @@ kj::Promise<void> HostServer::launch(LaunchContext context) {
     }
   }
   return launched.catch_([this](kj::Exception&& exception) {
-    fleet_.counters().CountFailure(FromException(exception));
+    fleet_.CountFailure(peer_, FromException(exception));
     kj::throwFatalException(kj::mv(exception));
   });
 }
@@ -115,8 +115,7 @@ kj::Promise<void> HostServer::Launch(LaunchContext context, VmFacts facts, Named
         return settled.then([input = kj::mv(input)]() mutable { return kj::mv(input); });
       })
       .then([this, context, vm = kj::mv(vm)](MaybeInput&& input) mutable {
-        ++fleet_.counters().launches;
-        fleet_.events().Add(EventOf(vm->facts(), rpc::EventKind::LAUNCHED, "launched"));
+        fleet_.CountLaunch(*vm);
         context.getResults().setMachine(kj::heap<MachineProxy>(fleet_, kj::mv(vm)));
         KJ_IF_MAYBE (stream, input) context.getResults().setInput(kj::mv(*stream));
       });

@@ -18,6 +18,7 @@
 #include "api/host/fleet.h"
 #include "api/host/host_budget.h"
 #include "api/host/host_config.h"
+#include "api/host/host_log.h"
 #include "api/host/host_snapshot.h"
 #include "api/host/host_socket.h"
 #include "api/host/metrics_endpoint.h"
@@ -55,10 +56,8 @@ void Print(FILE* stream, std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stream);
 }
 
-void Say(absl::string_view text) { Print(stderr, absl::StrCat("mayflyd: ", text, "\n")); }
-
 [[nodiscard]] int Usage(absl::string_view what) {
-  Say(absl::StrCat(what, "; see mayflyd --help"));
+  Log(LogLevel::ERROR, absl::StrCat(what, "; see mayflyd --help"));
   return kUsage;
 }
 
@@ -90,7 +89,7 @@ using MaybeMetrics = std::optional<MetricsEndpoint>;
   MAYFLY_ASSIGN_OR_RETURN(const std::string path, PathOf(given, config));
   MAYFLY_ASSIGN_OR_RETURN(const StateDirectory state, StateDirectory::Lock(path));
   MAYFLY_ASSIGN_OR_RETURN(const HostBudget budget, HostBudget::Make(config));
-  for (const std::string& warning : budget.warnings) Say(warning);
+  for (const std::string& warning : budget.warnings) Log(LogLevel::WARNING, warning);
   MAYFLY_ASSIGN_OR_RETURN(FleetResources resources, FleetResources::Open(config.getCgroupParent()));
   if (config.getMetrics().size() != 0) {
     MAYFLY_ASSIGN_OR_RETURN(metrics, MetricsEndpoint::Open(config.getMetrics().cStr()));
@@ -99,19 +98,19 @@ using MaybeMetrics = std::optional<MetricsEndpoint>;
   Fleet fleet(io, std::move(resources), config, budget, state.path());
   std::vector<std::string> complaints;
   fleet.AdoptAll(complaints);
-  for (const std::string& complaint : complaints) Say(complaint);
+  for (const std::string& complaint : complaints) Log(LogLevel::WARNING, complaint);
   ClientDoor door(io, socket.fd(), fleet, config);
   std::string told = absl::StrCat("listening on ", path);
   if (metrics) {
     metrics->Serve([&] { return HostSnapshot::Of(fleet, door.connections().count()); });
     absl::StrAppend(&told, ", metrics on ", metrics->url());
   }
-  Say(told);
+  Log(LogLevel::NOTICE, told);
   manager.Notify(absl::StrCat("READY=1\nSTATUS=", told));
   const siginfo_t signal = io.unixEventPort.onSignal(SIGTERM)
                                .exclusiveJoin(io.unixEventPort.onSignal(SIGINT))
                                .wait(io.waitScope);
-  Say(absl::StrCat("ending, for signal ", signal.si_signo));
+  Log(LogLevel::NOTICE, absl::StrCat("ending, for signal ", signal.si_signo));
   manager.Notify("STOPPING=1");
   door.Close();
   socket.Close();
@@ -158,13 +157,14 @@ struct Options {
   if (const auto code = Parse(arguments, options)) return *code;
   const auto file = HostConfigFile::Load(options.config, options.socket);
   if (!file.ok()) {
-    Say(file.status().message());
+    Log(LogLevel::ERROR, ToStd(file.status().message()));
     return kUsage;
   }
   if (options.print_config) return Print(stdout, file->Text()), kSuccess;
+  SetLogLevel(file->config().getLogLevel());
   const absl::Status status = Serve(*file, manager, metrics);
   if (status.ok()) return kSuccess;
-  Say(status.message());
+  Log(LogLevel::ERROR, ToStd(status.message()));
   return kFailure;
 }
 
@@ -177,7 +177,7 @@ int main(int argc, char** argv) {
   try {
     code = mayfly::api::Main({argv, static_cast<size_t>(argc)}, metrics);
   } catch (const kj::Exception& exception) {
-    mayfly::api::Say(exception.getDescription().cStr());
+    mayfly::api::Log(mayfly::api::LogLevel::ERROR, exception.getDescription().cStr());
   }
   std::fflush(stdout);
   // The threads of `metrics` would take seconds to end, and have nothing to lose.

@@ -16,6 +16,7 @@
 #include "api/codec/file_arrivals.h"
 #include "api/codec/machine_spec.h"
 #include "api/codec/rpc_status.h"
+#include "api/host/host_log.h"
 #include "api/host/opener.h"
 #include "base/status.h"
 #include "jailer/spawn.h"
@@ -220,6 +221,8 @@ void Openers::Reap(jailer::ChildProcess process, kj::Own<Turn> turn) {
       }));
 }
 
-void Openers::taskFailed(kj::Exception&& exception) { KJ_LOG(ERROR, exception); }
+void Openers::taskFailed(kj::Exception&& exception) {
+  Log(LogLevel::ERROR, exception.getDescription().cStr());
+}
 
 }  // namespace mayfly::api

@@ -8,25 +8,23 @@
 
 namespace mayfly::api {
 
-// The service manager that started this process, where one did: systemd, by the protocols of
-// sd_listen_fds(3) and sd_notify(3), which are stable and small. (libsystemd, which speaks them,
-// cannot be linked into a program without a loader, as a release of Mayfly is.)
+// The service manager that started this process, where one did: systemd, or who speaks as it does
+// (sd_listen_fds(3), sd_notify(3)).
 //
 // Threading: the main thread, before others are there.
 class ServiceManager final {
  public:
-  // Takes what the environment says out of it, so that no child finds it.
+  // Takes what the environment says of sockets out of it.
   ServiceManager();
 
   // The listening socket that it started us with; nothing where it did not. Once. Errors:
-  // InvalidArgument for more than one.
+  // InvalidArgument for more than one; errno's.
   [[nodiscard]] absl::StatusOr<std::optional<OwnedFd>> TakeSocket();
   // Lines such as "READY=1". Nobody needs to mind whether they arrive.
   void Notify(const std::string& lines) const;
 
  private:
-  std::string notify_socket_;  // empty: nobody listens
-  int sockets_ = 0;
+  int sockets_;  // how many; below 0: an errno
 };
 
 }  // namespace mayfly::api

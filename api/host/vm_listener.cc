@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "api/host/enum_name.h"
 #include "base/clock.h"
 
 namespace mayfly::api {
@@ -21,15 +23,24 @@ Event EventOf(const VmFacts& facts, rpc::EventKind kind, std::string text) {
           .owner = facts.owner};
 }
 
+void LogEvent(LogLevel level, const Event& event) {
+  const std::string name = event.name.empty() ? "" : absl::StrCat(" \"", event.name, "\"");
+  Log(level, absl::StrCat("VM ", event.machine, name, " of user ", event.owner, ": ", event.text),
+      {{"MAYFLY_EVENT", EnumName(event.kind)},
+       {"MAYFLY_VM", absl::StrCat(event.machine)},
+       {"MAYFLY_NAME", event.name},
+       {"MAYFLY_UID", absl::StrCat(event.owner)}});
+}
+
 kj::Promise<void> VmListener::event(EventContext context) {
   const auto event = context.getParams().getEvent();
   const auto text = event.getText();
-  feed_.Add({.time = Nanoseconds(static_cast<Nanoseconds::rep>(event.getNanoseconds())),
-             .kind = event.getKind(),
-             .text = std::string(text.cStr(), std::min(text.size(), kLongestText)),
-             .machine = machine_,
-             .name = name_,
-             .owner = owner_});
+  tell_({.time = Nanoseconds(static_cast<Nanoseconds::rep>(event.getNanoseconds())),
+         .kind = event.getKind(),
+         .text = std::string(text.cStr(), std::min(text.size(), kLongestText)),
+         .machine = machine_,
+         .name = name_,
+         .owner = owner_});
   return kj::READY_NOW;
 }
 

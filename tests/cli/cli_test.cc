@@ -114,4 +114,12 @@ void ForbidKvm() {
   ObeyPermissions();
 }
 
+void ShowJournal(const std::string& directory) {
+  constexpr char kJournal[] = "/run/systemd/journal";
+  OwnMounts();
+  Must(::mount("none", "/run", "tmpfs", 0, nullptr) == 0);
+  Must(fs::create_directories(kJournal));
+  Must(::mount(directory.c_str(), kJournal, nullptr, MS_BIND, nullptr) == 0);
+}
+
 }  // namespace mayfly::testing

@@ -40,5 +40,7 @@ void ObeyPermissions();
 void HideKvm();
 // A /dev/kvm that nobody may open.
 void ForbidKvm();
+// `directory` is where systemd has the journal's sockets. Without anything else of /run's.
+void ShowJournal(const std::string& directory);
 
 }  // namespace mayfly::testing

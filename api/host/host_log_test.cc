@@ -1,0 +1,57 @@
+#include "api/host/host_log.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+
+#include "base/owned_fd.h"
+#include "gtest/gtest.h"
+
+namespace mayfly::api {
+namespace {
+
+class HostLogTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    reader_ = OwnedFd(ends[0]);
+    writer_ = OwnedFd(ends[1]);
+  }
+
+  OwnedFd reader_;
+  OwnedFd writer_;
+};
+
+TEST_F(HostLogTest, TheJournalIsKnownByItsDeviceAndInode) {
+  struct stat status {};
+  ASSERT_EQ(::fstat(writer_.get(), &status), 0);
+  const std::string device = std::to_string(status.st_dev);
+  const std::string inode = std::to_string(status.st_ino);
+  EXPECT_TRUE(IsJournal((device + ":" + inode).c_str(), writer_.get()));
+  EXPECT_FALSE(IsJournal((device + ":" + inode + "0").c_str(), writer_.get()));
+  EXPECT_FALSE(IsJournal((inode + ":" + device).c_str(), writer_.get()));
+  EXPECT_FALSE(IsJournal("", writer_.get()));
+  EXPECT_FALSE(IsJournal(nullptr, writer_.get()));
+  EXPECT_FALSE(IsJournal((device + ":" + inode).c_str(), -1));
+}
+
+TEST_F(HostLogTest, OtherwiseThereIsALineForEachMessageAndNoMore) {
+  const OwnedFd before(::dup(STDERR_FILENO));
+  ASSERT_EQ(::dup2(writer_.get(), STDERR_FILENO), STDERR_FILENO);
+  SetLogLevel(LogLevel::WARNING);
+  Log(LogLevel::WARNING, "of a VM:\nmayflyd: forged\x1b", {{"MAYFLY_VM", "1"}});
+  Log(LogLevel::INFO, "not asked for");
+  ::dup2(before.get(), STDERR_FILENO);
+  std::array<char, 256> text{};
+  const ssize_t length = ::read(reader_.get(), text.data(), text.size());
+  ASSERT_GT(length, 0);
+  EXPECT_EQ(std::string(text.data(), static_cast<size_t>(length)),
+            "mayflyd: of a VM: mayflyd: forged \n");
+}
+
+}  // namespace
+}  // namespace mayfly::api
