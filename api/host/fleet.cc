@@ -52,7 +52,7 @@ absl::StatusOr<FleetResources> FleetResources::Open(const std::string& cgroup_pa
 }
 
 Fleet::Fleet(kj::AsyncIoContext& io, FleetResources resources, rpc::HostConfig::Reader config,
-             const HostBudget& budget, std::string state)
+             const HostBudget& budget, std::string state, FleetPatience patience)
     : io_(io),
       program_(std::move(resources.program)),
       openers_(io, {.program = std::move(resources.opener)}),
@@ -62,6 +62,7 @@ Fleet::Fleet(kj::AsyncIoContext& io, FleetResources resources, rpc::HostConfig::
       each_user_(DecodeShare(config.getEachUser())),
       always_in_cgroups_(config.getCgroupParent().size() != 0),
       store_(std::move(state)),
+      patience_(patience),
       events_(config.getEventsKept(), kMostListeners),
       total_(std::make_shared<Quota>("this host", budget.total)),
       watching_(*this),

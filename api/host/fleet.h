@@ -46,6 +46,12 @@ struct FleetResources {
   [[nodiscard]] static absl::StatusOr<FleetResources> Open(const std::string& cgroup_parent);
 };
 
+// How long a VMM is waited for that does not answer.
+struct FleetPatience {
+  kj::Duration launch = 2 * kj::MINUTES;  // the images of a detached VM may be slow to read
+  kj::Duration answer = 5 * kj::SECONDS;  // to what takes no time
+};
+
 // All VMs of a host service.
 //
 // Threading: the thread of `io`.
@@ -53,7 +59,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
  public:
   // `io` must outlive it; `state` is the directory for what has to be found again.
   Fleet(kj::AsyncIoContext& io, FleetResources resources, rpc::HostConfig::Reader config,
-        const HostBudget& budget, std::string state);
+        const HostBudget& budget, std::string state, FleetPatience patience = {});
   KJ_DISALLOW_COPY(Fleet);
 
   // Starts the process of a new VM of `peer`'s; `facts` is completed. Errors: AlreadyExists for a
@@ -65,12 +71,15 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   // The VM is on its way: see Vm::Begin().
   void Begin(Vm& vm, rpc::Machine::Client machine, Vm::State state);
   // Lets the VM outlive those who hold it, and this process; it is found again by `name`, which may
-  // be empty where it has one. Fulfilled when it is so. Errors, as exceptions: InvalidArgument
-  // without a name, AlreadyExists for another VM's, those of the host. `vm` must be held until
-  // then.
+  // be empty where it has one; one that is detached already gets that name. Fulfilled when it is
+  // so. Errors, as exceptions: InvalidArgument without a name, AlreadyExists for another VM's,
+  // FailedPrecondition while another call detaches or attaches it, DeadlineExceeded for a VMM that
+  // does not answer, those of the host; nothing is changed then. `vm` must be held until then.
   [[nodiscard]] kj::Promise<void> Detach(Vm& vm, const std::string& name);
-  // Undoes it.
+  // Undoes it, whatever its VMM says to that. Errors: FailedPrecondition while it is detached.
   [[nodiscard]] kj::Promise<void> Attach(Vm& vm);
+  // Asks the VM to end, and ends its process where that does not answer.
+  [[nodiscard]] kj::Promise<void> Kill(Vm& vm);
   // Takes over the detached VMs of an earlier process. To be called once, before all else;
   // sentences about those that cannot be had are added to `complaints`.
   void AdoptAll(std::vector<std::string>& complaints);
@@ -109,6 +118,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   // The VM with this process is there from now on.
   [[nodiscard]] Vm& Enter(VmOrigin origin, VmmProcess process);
   void Adopt(StoredVm stored);
+  [[nodiscard]] kj::Promise<void> BeginDetaching(Vm& vm, const std::string& name);
   void Released(Vm& vm);
   // Its record goes.
   void Forget(Vm& vm);
@@ -131,6 +141,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   const VmTotals each_user_;
   const bool always_in_cgroups_;
   const VmStore store_;
+  const FleetPatience patience_;
   HostCounters counters_;
   EventFeed events_;
   const std::shared_ptr<Quota> total_;

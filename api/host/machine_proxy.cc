@@ -18,6 +18,7 @@ constexpr size_t kMostCapabilities = 4;
 // In the order of the schema.
 enum class Method : uint16_t {
   kStart = 0,
+  kKill = 1,
   kWait = 2,
   kNarrow = 10,
   kDetach = 11,
@@ -25,8 +26,8 @@ enum class Method : uint16_t {
   kPause = 13,
   kResume = 14,
 };
-constexpr std::array kOwn = {Method::kStart,  Method::kWait,  Method::kNarrow, Method::kDetach,
-                             Method::kAttach, Method::kPause, Method::kResume};
+constexpr std::array kOwn = {Method::kStart,  Method::kKill,   Method::kWait,  Method::kNarrow,
+                             Method::kDetach, Method::kAttach, Method::kPause, Method::kResume};
 
 [[nodiscard]] bool IsOwn(uint64_t interface_id, uint16_t method_id) {
   return interface_id == capnp::typeId<rpc::Machine>() &&
@@ -68,6 +69,11 @@ kj::Promise<void> MachineProxy::start(StartContext context) {
   LetGoWithCaller(context);
   return vm_->machine().startRequest().send().ignoreResult().then(
       [this] { vm_->SetState(Vm::State::RUNNING); });
+}
+
+kj::Promise<void> MachineProxy::kill(KillContext context) {
+  LetGoWithCaller(context);
+  return fleet_.Kill(*vm_);
 }
 
 kj::Promise<void> MachineProxy::pause(PauseContext context) {

@@ -30,6 +30,8 @@ class MachineProxy final : public rpc::Machine::Server {
   kj::Promise<void> start(StartContext context) override;
   kj::Promise<void> pause(PauseContext context) override;
   kj::Promise<void> resume(ResumeContext context) override;
+  // Ends a VMM that does not do it.
+  kj::Promise<void> kill(KillContext context) override;
   // Tells how the VMM died, too, where that is what happened.
   kj::Promise<void> wait(WaitContext context) override;
   kj::Promise<void> narrow(NarrowContext context) override;

@@ -62,7 +62,9 @@ kj::Promise<absl::StatusOr<vmm::ExitStatus>> Vm::AwaitEnd() {
         return Judge();
       });
   return told.then([this](Result result) {
-    if (result.ok()) exit_ = *result;
+    if (!result.ok()) return result;
+    if (result->detail.size() > kLongestDetail) result->detail.resize(kLongestDetail);
+    exit_ = *result;
     return result;
   });
 }

@@ -51,6 +51,14 @@ struct VmOrigin {
   QuotaShare share;
 };
 
+// By whom a VM is kept.
+enum class VmKeeping {
+  kHeld,       // by those who hold it
+  kDetaching,  // the same, and it has a record, by which it would be found after this process
+  kDetached,   // by nobody: it lives without them, and without this process
+  kAttaching,  // the same: those who hold it are about to keep it
+};
+
 // One VM of a host's: its process, the connection to it, and what is known of both. It lives from
 // the start of the process until nothing is left of it; those who use it hold it by a VmRef.
 //
@@ -58,6 +66,8 @@ struct VmOrigin {
 class Vm final : public kj::Refcounted {
  public:
   using State = rpc::MachineState;
+  // Bytes of an exit status's sentence.
+  static constexpr size_t kLongestDetail = 4096;
 
   // `io` must outlive it. `released` is called when its last hold is gone.
   Vm(kj::AsyncIoContext& io, VmOrigin origin, VmmProcess process,
@@ -77,7 +87,8 @@ class Vm final : public kj::Refcounted {
   [[nodiscard]] State state() const { return exit_ ? State::ENDED : state_; }
   // What a call has made of it.
   void SetState(State state) { state_ = state; }
-  // How it ended; nothing as long as it has not.
+  // How it ended; nothing as long as it has not. A VMM is not trusted: its sentence is cut to a
+  // length.
   [[nodiscard]] const std::optional<vmm::ExitStatus>& exit_status() const { return exit_; }
   // Fulfilled when it has ended, or its process has. Errors: those of Vmm.create.
   [[nodiscard]] kj::Promise<absl::StatusOr<vmm::ExitStatus>> WhenEnded();
@@ -86,16 +97,18 @@ class Vm final : public kj::Refcounted {
   [[nodiscard]] kj::Promise<void> WhenFarewellIsSaid() { return farewell_.addBranch(); }
   // Of its process, in our pid namespace; 0 once it has been reaped.
   [[nodiscard]] pid_t pid() const { return reaped_ ? 0 : process_.process().pid(); }
+  [[nodiscard]] VmKeeping keeping() const { return keeping_; }
+  void SetKeeping(VmKeeping keeping) { keeping_ = keeping; }
   // Whether it lives without anybody who holds it, and without this process.
-  [[nodiscard]] bool is_detached() const { return detached_; }
-  void SetDetached(bool detached) { detached_ = detached; }
-  // Whether there is a record of it that outlives this process.
-  [[nodiscard]] bool is_stored() const { return stored_; }
-  void SetStored(bool stored) { stored_ = stored; }
+  [[nodiscard]] bool is_detached() const {
+    return keeping_ == VmKeeping::kDetached || keeping_ == VmKeeping::kAttaching;
+  }
   [[nodiscard]] bool is_held() const { return holds_ != 0; }
   // Whether it is nobody's any more: it ends, whatever its guest does.
   [[nodiscard]] bool is_leaving() const { return leaving_; }
 
+  // Ends the process, whatever it is at; the VM then ends as one whose process died.
+  void KillProcess() const { process_.process().Kill(); }
   // Ends the VM and its process, however that one behaves; fulfilled when the process is reaped
   // and its cgroup gone. Who still waits for the VM's end is told `why`. Once; this must live until
   // then.
@@ -120,8 +133,7 @@ class Vm final : public kj::Refcounted {
   State state_ = State::CREATED;
   std::optional<vmm::ExitStatus> exit_;
   bool reaped_ = false;
-  bool detached_ = false;
-  bool stored_ = false;
+  VmKeeping keeping_ = VmKeeping::kHeld;
   bool leaving_ = false;
   std::string why_leaving_;
   kj::UnixEventPort::FdObserver process_observer_;

@@ -12,6 +12,25 @@ namespace {
 
 constexpr size_t kLongestText = 512;
 
+// Whether a VMM is who can know of such a thing.
+[[nodiscard]] bool IsForVmms(rpc::EventKind kind) {
+  switch (kind) {
+    case rpc::EventKind::DEVICE:
+    case rpc::EventKind::OVERLAY_FULL:
+    case rpc::EventKind::PAUSED:
+    case rpc::EventKind::RESUMED:
+    case rpc::EventKind::DETACHED:
+    case rpc::EventKind::ATTACHED:
+    case rpc::EventKind::LINK:
+      return true;
+    case rpc::EventKind::LAUNCHED:
+    case rpc::EventKind::EXITED:
+    case rpc::EventKind::LOST:
+      return false;
+  }
+  return false;  // a number that is none of these
+}
+
 }  // namespace
 
 Event EventOf(const VmFacts& facts, rpc::EventKind kind, std::string text) {
@@ -34,6 +53,7 @@ void LogEvent(LogLevel level, const Event& event) {
 
 kj::Promise<void> VmListener::event(EventContext context) {
   const auto event = context.getParams().getEvent();
+  if (!IsForVmms(event.getKind())) return kj::READY_NOW;
   const auto text = event.getText();
   tell_({.time = Nanoseconds(static_cast<Nanoseconds::rep>(event.getNanoseconds())),
          .kind = event.getKind(),

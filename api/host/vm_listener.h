@@ -10,7 +10,8 @@
 
 namespace mayfly::api {
 
-// Hands a VM's events to its host. A VMM is not trusted: its sentences are cut to a length.
+// Hands a VM's events to its host. A VMM is not trusted: its sentences are cut to a length, and of
+// what only the host can know it tells nothing.
 class VmListener final : public rpc::EventListener::Server {
  public:
   VmListener(std::function<void(Event)> tell, const VmFacts& facts)

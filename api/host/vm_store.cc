@@ -28,6 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kRecordSuffix[] = ".record";
+constexpr char kNewSuffix[] = ".new";  // of a record that is being written
 constexpr mode_t kOurs = 0600;
 // A record holds a specification, which has a bound of its own (launch_check.cc), and little more.
 constexpr uint64_t kMostRecordBytes = uint64_t{2} << 20;
@@ -48,12 +49,13 @@ constexpr size_t kStartColumn = 20;
   return start;
 }
 
-[[nodiscard]] kj::Array<capnp::word> Encode(const Vm& vm, uint64_t started_at) {
+[[nodiscard]] kj::Array<capnp::word> Encode(const Vm& vm, const std::string& name,
+                                            uint64_t started_at) {
   capnp::MallocMessageBuilder message;
   auto record = message.initRoot<rpc::VmRecord>();
   const VmFacts& facts = vm.facts();
   record.setId(facts.id);
-  record.setName(ToText(facts.name));
+  record.setName(ToText(name));
   auto labels = record.initLabels(static_cast<capnp::uint>(facts.labels.size()));
   capnp::uint position = 0;
   for (const VmLabel& label : facts.labels) {
@@ -127,25 +129,31 @@ std::string VmStore::RecordPath(uint64_t id) const {
   return absl::StrCat(directory_, "/", id, kRecordSuffix);
 }
 
-absl::StatusOr<OwnedFd> VmStore::Add(const Vm& vm) const {
-  const uint64_t id = vm.facts().id;
+// Whole or not at all, should we be killed meanwhile.
+absl::Status VmStore::WriteRecord(const Vm& vm, const std::string& name) const {
   MAYFLY_ASSIGN_OR_RETURN(const uint64_t started_at, StartOf(vm.pid()));
+  const std::string path = RecordPath(vm.facts().id);
+  MAYFLY_RETURN_IF_ERROR(Write(path + kNewSuffix, Encode(vm, name, started_at).asBytes()));
+  if (::rename((path + kNewSuffix).c_str(), path.c_str()) == 0) return absl::OkStatus();
+  return ErrnoStatus(absl::StrCat("writing ", path));
+}
+
+absl::StatusOr<OwnedFd> VmStore::Add(const Vm& vm, const std::string& name) const {
+  const uint64_t id = vm.facts().id;
   MAYFLY_ASSIGN_OR_RETURN(HostSocket socket, HostSocket::Bind(SocketPath(id), {}));
-  const kj::Array<capnp::word> words = Encode(vm, started_at);
-  const std::string path = RecordPath(id);
-  // Whole or not at all, should we be killed meanwhile.
-  absl::Status status = Write(path + ".new", words.asBytes());
-  if (status.ok() && ::rename((path + ".new").c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus(absl::StrCat("writing ", path));
-  }
+  const absl::Status status = WriteRecord(vm, name);
   if (status.ok()) return std::move(socket).Keep();
   Remove(id);
   return status;
 }
 
+absl::Status VmStore::Rename(const Vm& vm, const std::string& name) const {
+  return WriteRecord(vm, name);
+}
+
 void VmStore::Remove(uint64_t id) const {
   ::unlink(RecordPath(id).c_str());
-  ::unlink((RecordPath(id) + ".new").c_str());
+  ::unlink((RecordPath(id) + kNewSuffix).c_str());
   ::unlink(SocketPath(id).c_str());
 }
 

@@ -30,8 +30,11 @@ class VmStore final {
  public:
   explicit VmStore(std::string directory) : directory_(std::move(directory)) {}
 
-  // A socket for the VM to listen on, and its record. Errors: errno's; nothing is left then.
-  [[nodiscard]] absl::StatusOr<OwnedFd> Add(const Vm& vm) const;
+  // A socket for the VM to listen on, and its record, in which it is called `name`. Errors:
+  // errno's; nothing is left then.
+  [[nodiscard]] absl::StatusOr<OwnedFd> Add(const Vm& vm, const std::string& name) const;
+  // Another name for one that is there. Errors: errno's; the record is as it was then.
+  [[nodiscard]] absl::Status Rename(const Vm& vm, const std::string& name) const;
   void Remove(uint64_t id) const;
   // Those that still run; what is left of others is removed. `complaints` is added a sentence for
   // each that is there, but cannot be had.
@@ -40,6 +43,7 @@ class VmStore final {
  private:
   [[nodiscard]] std::string SocketPath(uint64_t id) const;
   [[nodiscard]] std::string RecordPath(uint64_t id) const;
+  [[nodiscard]] absl::Status WriteRecord(const Vm& vm, const std::string& name) const;
   // NotFound: it does not run any more.
   [[nodiscard]] absl::StatusOr<StoredVm> Find(uint64_t id) const;
 
