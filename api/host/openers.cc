@@ -114,6 +114,9 @@ class Openers::Visit final {
 
   // `found` becomes descriptors of ours.
   [[nodiscard]] kj::Promise<Files> Take(capnp::List<rpc::Found>::Reader found) {
+    if (found.totalSize().capCount > kMaxFdsPerMessage || found.size() > kMaxFdsPerMessage) {
+      return ToException(absl::ResourceExhaustedError("more has been opened than was asked for"));
+    }
     files_.resize(found.size());
     for (capnp::uint i = 0; i < found.size(); ++i) {
       const auto sent = found[i].getFiles();

@@ -8,13 +8,16 @@ namespace mayfly::api {
 namespace {
 
 constexpr size_t kMostKept = 4096;
+// Between two reads: a program that never ceases to speak must not keep others from their turns.
+constexpr auto kPause = 10 * kj::MILLISECONDS;
 constexpr auto kPipeFlags = kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
                             kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
                             kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK;
 
 class Reader final {
  public:
-  explicit Reader(kj::Own<kj::AsyncInputStream> stream) : stream_(kj::mv(stream)) {}
+  Reader(kj::Timer& timer, kj::Own<kj::AsyncInputStream> stream)
+      : timer_(timer), stream_(kj::mv(stream)) {}
   KJ_DISALLOW_COPY(Reader);
 
   kj::Promise<std::string> Read() {
@@ -23,11 +26,12 @@ class Reader final {
           if (length == 0) return std::move(text_);
           text_.append(part_.data(), length);
           if (text_.size() > kMostKept) text_.erase(0, text_.size() - kMostKept);
-          return Read();
+          return timer_.afterDelay(kPause).then([this] { return Read(); });
         });
   }
 
  private:
+  kj::Timer& timer_;
   kj::Own<kj::AsyncInputStream> stream_;
   std::array<char, kMostKept> part_{};
   std::string text_;
@@ -36,7 +40,8 @@ class Reader final {
 }  // namespace
 
 kj::Promise<std::string> ReadToEnd(kj::AsyncIoContext& io, OwnedFd pipe) {
-  auto reader = kj::heap<Reader>(io.lowLevelProvider->wrapInputFd(pipe.release(), kPipeFlags));
+  auto reader = kj::heap<Reader>(io.provider->getTimer(),
+                                 io.lowLevelProvider->wrapInputFd(pipe.release(), kPipeFlags));
   auto text = reader->Read();
   return text.attach(kj::mv(reader));
 }
