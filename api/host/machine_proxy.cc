@@ -8,6 +8,7 @@
 #include "api/codec/exit_status_codec.h"
 #include "api/codec/rpc_status.h"
 #include "api/codec/text.h"
+#include "api/host/process_usage.h"
 
 namespace mayfly::api {
 namespace {
@@ -20,14 +21,16 @@ enum class Method : uint16_t {
   kStart = 0,
   kKill = 1,
   kWait = 2,
+  kStats = 8,
   kNarrow = 10,
   kDetach = 11,
   kAttach = 12,
   kPause = 13,
   kResume = 14,
 };
-constexpr std::array kOwn = {Method::kStart,  Method::kKill,   Method::kWait,  Method::kNarrow,
-                             Method::kDetach, Method::kAttach, Method::kPause, Method::kResume};
+constexpr std::array kOwn = {Method::kStart,  Method::kKill,   Method::kWait,
+                             Method::kStats,  Method::kNarrow, Method::kDetach,
+                             Method::kAttach, Method::kPause,  Method::kResume};
 
 [[nodiscard]] bool IsOwn(uint64_t interface_id, uint16_t method_id) {
   return interface_id == capnp::typeId<rpc::Machine>() &&
@@ -86,6 +89,16 @@ kj::Promise<void> MachineProxy::resume(ResumeContext context) {
   LetGoWithCaller(context);
   return vm_->machine().resumeRequest().send().ignoreResult().then(
       [this] { vm_->SetState(Vm::State::RUNNING); });
+}
+
+kj::Promise<void> MachineProxy::stats(StatsContext context) {
+  LetGoWithCaller(context);
+  return vm_->machine().statsRequest().send().then(
+      [this, context](capnp::Response<rpc::Machine::StatsResults>&& response) mutable {
+        context.getResults().setStats(response.getStats());
+        auto stats = context.getResults().getStats();
+        stats.setResidentBytes(ProcessUsage::Of(vm_->pid()).resident_bytes);
+      });
 }
 
 kj::Promise<void> MachineProxy::wait(WaitContext context) {

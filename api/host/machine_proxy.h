@@ -26,6 +26,8 @@ class MachineProxy final : public rpc::Machine::Server {
       capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) override;
 
  protected:
+  // Adds what a VMM in its jail cannot know of itself.
+  kj::Promise<void> stats(StatsContext context) override;
   // These three are known by the list of VMs, too.
   kj::Promise<void> start(StartContext context) override;
   kj::Promise<void> pause(PauseContext context) override;
