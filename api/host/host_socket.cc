@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -44,11 +45,12 @@ constexpr uid_t kSameUser = static_cast<uid_t>(-1);
 
 }  // namespace
 
-absl::StatusOr<HostSocket> HostSocket::Bind(const std::string& path, const SocketAccess& access) {
+absl::StatusOr<HostSocket> HostSocket::Make(const std::string& path, const SocketAccess& access) {
   MAYFLY_ASSIGN_OR_RETURN(const UnixAddress address, UnixAddress::At(path));
-  MAYFLY_RETURN_IF_ERROR(RemoveStale(path, address));
   OwnedFd fd = MakeSocket();
   if (!fd.valid()) return ErrnoStatus("making a socket");
+  // A process may have been killed here that had our number.
+  ::unlink(path.c_str());
   const mode_t before = ::umask(kNobodyElse);
   const int bound = ::bind(fd.get(), address.get(), address.size());
   const int error = errno;
@@ -65,6 +67,21 @@ absl::StatusOr<HostSocket> HostSocket::Bind(const std::string& path, const Socke
     return ErrnoStatus(absl::StrCat("listening on the socket ", path));
   }
   return socket;
+}
+
+absl::StatusOr<HostSocket> HostSocket::Bind(const std::string& path, const SocketAccess& access) {
+  MAYFLY_ASSIGN_OR_RETURN(const UnixAddress address, UnixAddress::At(path));
+  MAYFLY_RETURN_IF_ERROR(RemoveStale(path, address));
+  // Under another name until it listens, so that who finds it can connect.
+  const std::string early = absl::StrCat(path, ".", ::getpid());
+  if (!UnixAddress::At(early).ok()) return Make(path, access);
+  absl::StatusOr<HostSocket> made = Make(early, access);
+  if (!made.ok()) return made.status();
+  if (::rename(early.c_str(), path.c_str()) != 0) {
+    return ErrnoStatus(absl::StrCat("making the socket ", path));
+  }
+  made->path_ = path;
+  return made;
 }
 
 absl::StatusOr<HostSocket> HostSocket::Take(OwnedFd fd) {

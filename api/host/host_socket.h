@@ -19,9 +19,9 @@ struct SocketAccess {
 // A listening Unix socket with a name in the file system, which goes with it.
 class [[nodiscard]] HostSocket final {
  public:
-  // Replaces what a dead process left there. Errors: FailedPrecondition
-  // where somebody listens there, or what is there is no socket; InvalidArgument for a bad path;
-  // errno's.
+  // Replaces what a dead process left there. When the name is there, somebody listens. Errors:
+  // FailedPrecondition where somebody listens there, or what is there is no socket;
+  // InvalidArgument for a bad path; errno's.
   [[nodiscard]] static absl::StatusOr<HostSocket> Bind(const std::string& path,
                                                        const SocketAccess& access);
   // One that another process has bound and listens on: its name stays when this goes. Errors:
@@ -40,6 +40,9 @@ class [[nodiscard]] HostSocket final {
   [[nodiscard]] OwnedFd Keep() && { return std::move(fd_); }
 
  private:
+  // At a path where nothing is.
+  [[nodiscard]] static absl::StatusOr<HostSocket> Make(const std::string& path,
+                                                       const SocketAccess& access);
   HostSocket(std::string path, OwnedFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
 
   std::string path_;

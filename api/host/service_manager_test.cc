@@ -10,6 +10,7 @@
 #include <string>
 
 #include "api/host/host_socket.h"
+#include "base/unix_address.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -44,9 +45,11 @@ class ServiceManagerTest : public ::testing::Test {
 
 TEST_F(ServiceManagerTest, ItsSocketIsTakenOnceAndItsWordsAreForUsAlone) {
   const std::string path = directory_ + "/host.sock";
-  auto bound = HostSocket::Bind(path, {});
-  ASSERT_TRUE(bound.ok()) << bound.status();
-  OwnedFd listening = std::move(*bound).Keep();
+  const auto address = UnixAddress::At(path);
+  ASSERT_TRUE(address.ok()) << address.status();
+  OwnedFd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(listening.get(), address->get(), address->size()), 0);
+  ASSERT_EQ(::listen(listening.get(), 1), 0);
   ASSERT_EQ(::dup2(listening.get(), kFirstSocket), kFirstSocket);
   Give(std::to_string(::getpid()), "1");
   ServiceManager manager;
