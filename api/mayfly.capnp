@@ -304,7 +304,8 @@ enum MachineState {
 struct MachineStats {
   state @0 :MachineState;
   cpuNanoseconds @1 :UInt64;  # CPU time of the VMM's process: the guest's, and what was done for it
-  residentBytes @2 :UInt64;   # memory of the VMM's process. 0: not known, as in a jail, from which nobody can look
+  residentBytes @2 :UInt64;   # memory of the VMM's process. 0: not known, as in a jail, from which nobody can look;
+                              # a Host looks for it
   disks @3 :List(DiskStats);
   nets @4 :List(NetStats);
   consoleBytes @5 :UInt64;    # that the guest has written
@@ -488,7 +489,8 @@ interface Host {
   # the time. Empty: none.
 
   get @1 (name :Text) -> (machine :Machine);
-  # A living VM of that name: the caller's, otherwise one that the caller sees.
+  # A VM of that name: the caller's, otherwise one that the caller sees; otherwise the one whose MachineInfo.id it is, as
+  # "12" or "#12".
 
   list @2 (labels :List(Label)) -> (machines :List(MachineInfo));
   # The VMs that the caller sees and which have all of `labels`, in the order of their launches.

@@ -34,9 +34,10 @@ namespace {
     const auto list = (*host)->List({});
     if (!list.ok()) continue;
     for (const auto machine : list->getMachines()) {
-      if (machine.getName().size() == 0) continue;
-      all.push_back(
-          {Candidate::What::kWord, absl::StrCat(candidate.text, api::FromText(machine.getName()))});
+      // A number without the sign that begins a comment in shells.
+      const std::string name = machine.getName().size() == 0 ? absl::StrCat(machine.getId())
+                                                             : api::FromText(machine.getName());
+      all.push_back({Candidate::What::kWord, absl::StrCat(candidate.text, name)});
     }
   }
   return all;

@@ -1,7 +1,9 @@
 #include "api/host/fleet.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +22,7 @@ namespace mayfly::api {
 namespace {
 
 constexpr size_t kMostListeners = 1024;
+constexpr char kNumberSign = '#';
 
 [[nodiscard]] LogLevel LevelOf(vmm::ExitReason reason) {
   using vmm::ExitReason;
@@ -199,6 +202,16 @@ kj::Promise<void> Fleet::WatchEnd(Vm& vm) {
       });
 }
 
+Vm* Fleet::FindNumber(const Peer& peer, std::string_view text) {
+  if (text.starts_with(kNumberSign)) text.remove_prefix(1);
+  uint64_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error != std::errc() || end != text.data() + text.size()) return nullptr;
+  const auto found = vms_.find(id);
+  if (found == vms_.end() || found->second->is_leaving()) return nullptr;
+  return peer.MayUse(found->second->facts().owner) ? found->second.get() : nullptr;
+}
+
 absl::StatusOr<VmRef> Fleet::Find(const Peer& peer, const std::string& name) {
   Vm* others = nullptr;
   bool several = false;
@@ -211,6 +224,7 @@ absl::StatusOr<VmRef> Fleet::Find(const Peer& peer, const std::string& name) {
     several = several || others != nullptr;
     others = &vm;
   }
+  if (others == nullptr) others = FindNumber(peer, name);
   if (others == nullptr) {
     return absl::NotFoundError(absl::StrCat("name: there is no VM \"", name, "\""));
   }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -92,7 +93,8 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
     return cpu_profile_.getRoot<rpc::CpuProfile>().asReader();
   }
 
-  // A living VM that `peer` may use: its own of that name, otherwise another's. Errors: NotFound,
+  // A VM that `peer` may use: its own of that name, otherwise another's, otherwise the one whose
+  // number `name` is ("12" or "#12"; no name begins with the latter). Errors: NotFound,
   // FailedPrecondition where several others' have it.
   [[nodiscard]] absl::StatusOr<VmRef> Find(const Peer& peer, const std::string& name);
   // Those that are somebody's, in the order of their launches.
@@ -113,6 +115,8 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   [[nodiscard]] kj::Promise<void> Close();
 
  private:
+  // nullptr where `peer` may use none.
+  [[nodiscard]] Vm* FindNumber(const Peer& peer, std::string_view text);
   [[nodiscard]] absl::Status CheckNewName(const std::string& name, uid_t owner) const;
   [[nodiscard]] std::shared_ptr<Quota> QuotaOf(uid_t user);
   // The VM with this process is there from now on.

@@ -117,6 +117,25 @@ TEST_F(UsersTest, AVmIsItsUsersAndRoots) {
   EXPECT_TRUE(absl::IsNotFound(ErrorOf(inspect.send())));
 }
 
+TEST_F(UsersTest, AVmIsFoundByItsNumberWhereNoneHasItForAName) {
+  auto alice = HostFor(kAlice);
+  auto bob = HostFor(kBob);
+  auto nameless = Launch(alice, "");
+  const uint64_t id = alice.listRequest().send().wait(io_.waitScope).getMachines()[0].getId();
+  const std::string number = std::to_string(id);
+  EXPECT_EQ(Get(alice, number), absl::OkStatus());
+  EXPECT_EQ(Get(alice, "#" + number), absl::OkStatus());
+  EXPECT_TRUE(absl::IsNotFound(Get(bob, number)));
+  EXPECT_TRUE(absl::IsNotFound(Get(bob, "#" + number)));
+  for (const char* none : {"", "#", "##1", "-1", "99", "1x", "99999999999999999999"}) {
+    EXPECT_TRUE(absl::IsNotFound(Get(alice, none))) << none;
+  }
+  auto named = Launch(bob, number);
+  auto inspect = bob.inspectRequest();
+  inspect.setName(number.c_str());
+  EXPECT_NE(inspect.send().wait(io_.waitScope).getInfo().getId(), id);
+}
+
 TEST_F(UsersTest, ANameIsAUsersOwn) {
   auto alice = HostFor(kAlice);
   auto bob = HostFor(kBob);
