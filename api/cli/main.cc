@@ -58,15 +58,25 @@ struct Work {
 };
 // But `run`, which is first.
 constexpr std::array kWorks = {
-    Work{"ps", PsCommand},           Work{"console", ConsoleCommand},
-    Work{"wait", WaitCommand},       Work{"pause", PauseCommand},
-    Work{"resume", ResumeCommand},   Work{"kill", KillCommand},
-    Work{"rm", RmCommand},           Work{"top", TopCommand},
-    Work{"inspect", InspectCommand}, Work{"events", EventsCommand},
-    Work{"stats", StatsCommand},     Work{"update", UpdateCommand},
-    Work{"disk", DiskCommand},       Work{"doctor", DoctorCommand},
-    Work{"version", VersionCommand}, Work{"completion", CompletionCommand},
-    Work{"man", ManCommand},         Work{"complete", CompleteCommand},
+    Work{"ps", PsCommand},
+    Work{"console", ConsoleCommand},
+    Work{"wait", WaitCommand},
+    Work{"pause", PauseCommand},
+    Work{"resume", ResumeCommand},
+    Work{"stop", StopCommand},
+    Work{"kill", KillCommand},
+    Work{"rm", RmCommand},
+    Work{"top", TopCommand},
+    Work{"inspect", InspectCommand},
+    Work{"events", EventsCommand},
+    Work{"stats", StatsCommand},
+    Work{"update", UpdateCommand},
+    Work{"disk", DiskCommand},
+    Work{"doctor", DoctorCommand},
+    Work{"version", VersionCommand},
+    Work{"completion", CompletionCommand},
+    Work{"man", ManCommand},
+    Work{"complete", CompleteCommand},
 };
 
 [[nodiscard]] int Main(std::span<char* const> arguments) {

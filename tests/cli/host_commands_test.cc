@@ -1,7 +1,11 @@
 // The commands that ask a host service, with a real one.
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -10,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/owned_fd.h"
 #include "tests/cli/cli_test.h"
 
 namespace mayfly::testing {
@@ -102,7 +107,9 @@ TEST_F(HostCommandsTest, OthersSeeAVmAndEndIt) {
               AllOf(HasSubstr("\"name\":\"web\""), HasSubstr("\"state\":\"running\"")));
   EXPECT_THAT(Host({"stats", "web"}).Run().out,
               AllOf(HasSubstr("state     running"), HasSubstr("DISK")));
-  EXPECT_THAT(Host({"stats", "web", "-o", "json"}).Run().out, HasSubstr("\"capacity\": \"65536\""));
+  EXPECT_THAT(Host({"stats", "web", "-o", "json"}).Run().out,
+              AllOf(HasSubstr("\"capacity\": \"65536\""), HasSubstr("\"residentBytes\": "),
+                    Not(HasSubstr("\"residentBytes\": \"0\""))));
   EXPECT_THAT(Host({"inspect", "web"}).Run().out,
               AllOf(HasSubstr("\"name\": \"web\""), HasSubstr("\"serial\": \"x\"")));
   EXPECT_THAT(Host({"top", "--every", "100ms"}).Run().out,
@@ -141,6 +148,88 @@ TEST_F(HostCommandsTest, PausedVmsWaitUntilTheyAreResumed) {
   EXPECT_EQ(Host({"resume", "web"}).Run().exit_code, 0);
   EXPECT_THAT(Host({"stats", "web"}).Run().out, HasSubstr("state     running"));
   vm.Write("hello\nquit\n");
+  EXPECT_EQ(vm.Wait().exit_code, 0);
+}
+
+TEST_F(HostCommandsTest, StopPressesTheButtonAndWaits) {
+  Command vm = Mayfly({"run", "--kernel", GuestPath("power_button"), "--name", "web"});
+  StartEcho(vm);
+  const CommandResult stopped = Host({"stop", "web"}).Run();
+  EXPECT_EQ(stopped.exit_code, 0) << stopped.err;
+  EXPECT_THAT(stopped.err, IsEmpty());
+  EXPECT_EQ(vm.Wait().exit_code, 7);
+
+  EXPECT_EQ(
+      Host({"run", "-d", "--name", "kept", "--kernel", GuestPath("power_button")}).Run().exit_code,
+      0);
+  // What it says before it listens is written later than the VM runs.
+  Command console = Host({"console", "kept"});
+  console.Start();
+  console.AwaitOutput("ready");
+  for (int twice = 0; twice < 2; ++twice) {
+    EXPECT_EQ(Host({"stop", "kept", "--within", "1h"}).Run().exit_code, 0);
+  }
+  EXPECT_EQ(console.Wait().exit_code, 7);
+  EXPECT_EQ(Host({"wait", "kept"}).Run().exit_code, 7);
+  EXPECT_EQ(Host({"rm", "kept"}).Run().exit_code, 0);
+}
+
+TEST_F(HostCommandsTest, WhatDoesNotStopInTimeIsKilled) {
+  Command vm = Mayfly({"run", "--kernel", GuestPath("echo"), "--name", "web"});
+  StartEcho(vm);
+  const CommandResult stopped = Host({"stop", "--within", "10ms", "web", "nobody"}).Run();
+  EXPECT_EQ(stopped.exit_code, kFailure);
+  EXPECT_THAT(stopped.err,
+              AllOf(HasSubstr("mayfly: web: "), HasSubstr("is killed"), HasSubstr("\"nobody\"")));
+  EXPECT_EQ(vm.Wait().exit_code, 143);
+  ExpectComplaint({"stop", "web", "--within", "soon"}, kUsage, {"--within"});
+}
+
+TEST_F(HostCommandsTest, AVmWithoutANameHasItsNumber) {
+  Command vm = Mayfly({"run", "--kernel", GuestPath("echo")});
+  StartEcho(vm);
+  const std::string shown = Host({"ps", "-q"}).Run().out;
+  ASSERT_THAT(shown, StartsWith("#"));
+  const std::string number = shown.substr(1, shown.size() - 2);
+  EXPECT_THAT(Host({"inspect", number}).Run().out, HasSubstr("\"id\": \"" + number + "\""));
+  EXPECT_THAT(Host({"complete", "--", "kill", ""}).Run().out, StartsWith("word\t" + number + "\t"));
+  EXPECT_EQ(Host({"kill", "#" + number}).Run().exit_code, 0);
+  EXPECT_EQ(vm.Wait().exit_code, 143);
+  ExpectComplaint({"kill", "12345"}, kFailure, {"\"12345\""});
+}
+
+TEST_F(HostCommandsTest, TopIsDrawnAgainAndAgainOnATerminal) {
+  const OwnedFd screen(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  ASSERT_TRUE(screen.valid());
+  ASSERT_EQ(::grantpt(screen.get()), 0);
+  ASSERT_EQ(::unlockpt(screen.get()), 0);
+  const OwnedFd terminal(::open(::ptsname(screen.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  ASSERT_TRUE(terminal.valid());
+  Command vm = Mayfly({"run", "--kernel", GuestPath("echo"), "--name", "web"});
+  StartEcho(vm);
+  Command top = Host({"top", "--every", "100ms"});
+  top.Stdout(terminal.get()).Start();
+  std::string drawn;
+  const auto count = [&](const std::string& what) {
+    size_t found = 0;
+    for (size_t at = drawn.find(what); at != std::string::npos; at = drawn.find(what, at + 1)) {
+      ++found;
+    }
+    return found;
+  };
+  // Each drawing begins at the top of a cleared screen, and only an interrupt ends them.
+  while (count("\x1b[H\x1b[J") < 3) {
+    std::array<char, 4096> part{};
+    const ssize_t length = ::read(screen.get(), part.data(), part.size());
+    ASSERT_GT(length, 0);
+    drawn.append(part.data(), static_cast<size_t>(length));
+  }
+  EXPECT_GE(count("1 VMs with 1 CPUs"), 2U);
+  EXPECT_GE(count("web"), 2U);
+  EXPECT_GE(count("\x1b[32mrunning"), 2U);
+  top.Signal(SIGINT);
+  EXPECT_EQ(top.Wait().signal, SIGINT);
+  vm.Write("quit\n");
   EXPECT_EQ(vm.Wait().exit_code, 0);
 }
 
@@ -192,7 +281,7 @@ TEST_F(HostCommandsTest, DetachedVmsAreKeptUntilTheyAreRemoved) {
 
 TEST_F(HostCommandsTest, MistakesAreSaid) {
   for (const char* command :
-       {"console", "wait", "pause", "resume", "kill", "rm", "stats", "inspect"}) {
+       {"console", "wait", "pause", "resume", "stop", "kill", "rm", "stats", "inspect"}) {
     ExpectComplaint({command, "nobody"}, kFailure, {"\"nobody\""});
     ExpectComplaint({command}, kUsage, {"NAME", std::string("mayfly ") + command + " --help"});
   }

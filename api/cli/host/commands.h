@@ -13,6 +13,7 @@ namespace mayfly::cli {
 [[nodiscard]] int ResumeCommand(std::span<char* const> arguments);
 [[nodiscard]] int RmCommand(std::span<char* const> arguments);
 [[nodiscard]] int StatsCommand(std::span<char* const> arguments);
+[[nodiscard]] int StopCommand(std::span<char* const> arguments);
 [[nodiscard]] int TopCommand(std::span<char* const> arguments);
 [[nodiscard]] int UpdateCommand(std::span<char* const> arguments);
 [[nodiscard]] int WaitCommand(std::span<char* const> arguments);

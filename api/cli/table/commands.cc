@@ -41,10 +41,10 @@ constexpr std::array kMainOptions = {
         .id = static_cast<int>(MainOption::kVersion), .name = "version", .help = "say the version"},
 };
 constexpr std::array kMainParts = {
-    &kRunCommand,     &kPsCommand,         &kConsoleCommand, &kWaitCommand,  &kPauseCommand,
-    &kResumeCommand,  &kKillCommand,       &kRmCommand,      &kStatsCommand, &kTopCommand,
-    &kInspectCommand, &kUpdateCommand,     &kEventsCommand,  &kDiskCommand,  &kDoctorCommand,
-    &kVersionCommand, &kCompletionCommand, &kManCommand};
+    &kRunCommand,    &kPsCommand,      &kConsoleCommand,    &kWaitCommand,   &kPauseCommand,
+    &kResumeCommand, &kStopCommand,    &kKillCommand,       &kRmCommand,     &kStatsCommand,
+    &kTopCommand,    &kInspectCommand, &kUpdateCommand,     &kEventsCommand, &kDiskCommand,
+    &kDoctorCommand, &kVersionCommand, &kCompletionCommand, &kManCommand};
 
 }  // namespace
 

@@ -25,6 +25,7 @@ extern const Command kResumeCommand;
 extern const Command kRmCommand;
 extern const Command kRunCommand;
 extern const Command kStatsCommand;
+extern const Command kStopCommand;
 extern const Command kTopCommand;
 extern const Command kUpdateCommand;
 extern const Command kVersionCommand;
@@ -56,6 +57,8 @@ enum class RunOption : int {
 enum class PsOption : int { kAll = 256, kLabel, kQuiet };
 
 enum class EventsOption : int { kCount = 256, kSince };
+
+enum class StopOption : int { kWithin = 256 };
 
 enum class TopOption : int { kCount = 256, kEvery };
 

@@ -56,6 +56,17 @@ constexpr std::array kEventsOptions = {
     kHelp,
 };
 
+constexpr std::array kStopOptions = {
+    Option{.id = static_cast<int>(StopOption::kWithin),
+           .name = "within",
+           .argument = "TIME",
+           .help = "kill those that have not ended by then (waits for as long as it takes)",
+           .presence = Presence::kRequired,
+           .kind = Kind::kText},
+    kHost,
+    kHelp,
+};
+
 constexpr std::array kTopOptions = {
     Option{.id = static_cast<int>(TopOption::kEvery),
            .name = "every",
@@ -111,8 +122,9 @@ constexpr std::array kUpdateOptions = {
     Option{.id = Id(UpdateOption::kNet),
            .name = "net",
            .argument = "NUMBER[,WORD]...",
-           .help = "new limits of a network card, counted from 0, instead of all that it had. WORD "
-                   "is one of",
+           .help = "new limits of a network card, counted from 0, instead of those of a direction "
+                   "(tx, rx) that a WORD is about, or of both where no WORD follows. WORD is one "
+                   "of",
            .presence = Presence::kRequired,
            .kind = Kind::kText,
            .words = kNetLimitWords,
@@ -183,6 +195,21 @@ constinit const Command kResumeCommand = {
     .usage = "NAME...",
     .description = "Lets paused VMs run again.",
     .options = kHostOptions,
+    .operands = Kind::kMachine,
+    .least = 1,
+    .most = kMostNames,
+    .notes = kNotes,
+};
+constinit const Command kStopCommand = {
+    .name = "stop",
+    .summary = "press VMs' power buttons, and wait for their ends",
+    .usage = "[OPTION] NAME...",
+    .description =
+        "Presses the power buttons of VMs, and waits until all have ended. A guest with ACPI and "
+        "somebody who listens there (in Linux, an init that handles the button) shuts itself down; "
+        "others go on. A paused VM is told when it is resumed. One that has ended already is "
+        "left alone.",
+    .options = kStopOptions,
     .operands = Kind::kMachine,
     .least = 1,
     .most = kMostNames,

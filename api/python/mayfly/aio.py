@@ -185,6 +185,20 @@ class Machine:
         with translated():
             await self._held.powerButton()
 
+    async def stop(self, within: float | None = None) -> results.ExitStatus:
+        """Presses the power button, and waits for the end. What has not ended `within` so many seconds
+        is killed."""
+        await self.power_button()
+        try:
+            return await asyncio.wait_for(self.wait(), within)
+        except TimeoutError:
+            try:
+                await self.kill()
+            except Error as error:
+                if error.code != "FAILED_PRECONDITION":  # It has ended meanwhile.
+                    raise
+            return await self.wait()
+
     async def console(self) -> Console:
         """Attaches to the console; whoever was attached before is cut off."""
         inbox = Inbox[bytes](_QUEUE)

@@ -108,6 +108,11 @@ class Machine(_Handle[aio.Machine]):
         """Presses it; what follows is the guest's affair."""
         self._call(lambda machine: machine.power_button())
 
+    def stop(self, within: float | None = None) -> results.ExitStatus:
+        """Presses the power button, and waits for the end. What has not ended `within` so many seconds
+        is killed."""
+        return self._call(lambda machine: machine.stop(within))
+
     def console(self) -> Console:
         """Attaches to the console; whoever was attached before is cut off."""
         return Console(self._portal, self._keep(lambda machine: machine.console()))

@@ -37,3 +37,18 @@ def test_reads_the_console_as_it_comes(socket: str, guests: Path) -> None:
                 assert "firstRun" in steps and "exited" in steps
 
     _run(main())
+
+
+def test_stops_by_the_power_button(socket: str, guests: Path) -> None:
+    async def main() -> None:
+        async with mayfly.aio.Host(socket) as host:
+            async with await host.launch(mayfly.Spec(kernel=guests / "power_button")) as vm:
+                console = await vm.console()
+                said = b""
+                while b"ready" not in said:
+                    said += await console.read()
+                assert (await vm.stop(within=60)).status == 7
+            async with await host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
+                assert (await vm.stop(within=0.01)).reason is mayfly.ExitReason.KILLED
+
+    _run(main())

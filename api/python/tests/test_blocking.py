@@ -80,6 +80,18 @@ def test_pauses_and_resumes(host: mayfly.Host, guests: Path) -> None:
         assert vm.stats().state is mayfly.MachineState.RUNNING
 
 
+def test_stops_by_the_power_button(host: mayfly.Host, guests: Path) -> None:
+    with host.launch(mayfly.Spec(kernel=guests / "power_button")) as vm:
+        console = vm.console()
+        said = b""
+        while b"ready" not in said:
+            said += console.read(timeout=10)
+        assert vm.stats().resident_bytes > 0
+        assert vm.stop().status == 7
+    with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
+        assert vm.stop(within=0.01).reason is mayfly.ExitReason.KILLED
+
+
 def test_narrow_handles_can_do_less(host: mayfly.Host, guests: Path) -> None:
     with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
         watcher = vm.narrow(["wait"])

@@ -1,0 +1,100 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "api/cli/exit_code.h"
+#include "api/cli/host/commands.h"
+#include "api/cli/host/host_command.h"
+#include "api/cli/say.h"
+#include "api/cli/table/commands.h"
+#include "api/cli/units.h"
+#include "base/clock.h"
+#include "base/status.h"
+
+namespace mayfly::cli {
+namespace {
+
+// A VM that is to end by itself.
+struct Stopping {
+  std::string name;
+  rpc::Machine::Client machine;
+};
+
+[[nodiscard]] absl::StatusOr<Stopping> Press(HostClient& host, const std::string& name) {
+  MAYFLY_ASSIGN_OR_RETURN(rpc::Machine::Client machine, host.Get(name));
+  const absl::Status pressed = host.Await(machine.powerButtonRequest().send()).status();
+  if (!absl::IsFailedPrecondition(pressed)) {
+    if (!pressed.ok()) return Annotate(pressed, name);
+    return Stopping{.name = name, .machine = kj::mv(machine)};
+  }
+  // It has ended already, or was never started.
+  MAYFLY_ASSIGN_OR_RETURN(const auto stats, host.Await(machine.statsRequest().send()));
+  if (stats.getStats().getState() != rpc::MachineState::ENDED) return Annotate(pressed, name);
+  return Stopping{.name = name, .machine = kj::mv(machine)};
+}
+
+// Whether it ends before `deadline`, of CLOCK_MONOTONIC, where there is one. Errors: the host's.
+[[nodiscard]] absl::StatusOr<bool> Ends(HostClient& host, rpc::Machine::Client& machine,
+                                        std::optional<Nanoseconds> deadline) {
+  auto ended = machine.waitRequest().send().then([](auto&& /*response*/) { return true; });
+  if (deadline) {
+    const Nanoseconds left = std::max(*deadline - MonotonicNow(), Nanoseconds(0));
+    auto late = host.io().provider->getTimer().afterDelay(left.count() * kj::NANOSECONDS);
+    ended = ended.exclusiveJoin(late.then([] { return false; }));
+  }
+  try {
+    return ended.wait(host.io().waitScope);
+  } catch (const kj::Exception& exception) {
+    return api::FromException(exception);
+  }
+}
+
+[[nodiscard]] absl::Status Await(HostClient& host, Stopping& vm,
+                                 std::optional<Nanoseconds> deadline) {
+  MAYFLY_ASSIGN_OR_RETURN(const bool ended, Ends(host, vm.machine, deadline));
+  if (ended) return absl::OkStatus();
+  Complain(absl::StrCat(vm.name, ": it has not ended in time, and is killed"));
+  const absl::Status killed = host.Await(vm.machine.killRequest().send()).status();
+  // It has ended meanwhile.
+  if (!killed.ok() && !absl::IsFailedPrecondition(killed)) return killed;
+  return Ends(host, vm.machine, std::nullopt).status();
+}
+
+}  // namespace
+
+int StopCommand(std::span<char* const> arguments) {
+  HostCommand command(kStopCommand, arguments);
+  std::optional<Nanoseconds> within;
+  const auto code = command.Read([&](int /*id*/, std::string_view value) {
+    const auto time = ParseDuration(value);
+    if (!time.ok()) return Annotate(time.status(), "--within");
+    within = *time;
+    return absl::OkStatus();
+  });
+  if (code) return *code;
+  auto host = command.Connect();
+  if (!host.ok()) return command.Finish(host.status());
+  int result = static_cast<int>(ExitCode::kSuccess);
+  std::vector<Stopping> stopping;
+  for (const std::string& name : command.line().operands()) {
+    absl::StatusOr<Stopping> vm = Press(**host, name);
+    if (vm.ok()) {
+      stopping.push_back(*std::move(vm));
+    } else {
+      result = command.Finish(vm.status());
+    }
+  }
+  // Of all together.
+  const auto deadline =
+      within ? std::optional<Nanoseconds>(MonotonicNow() + *within) : std::nullopt;
+  for (Stopping& vm : stopping) {
+    const absl::Status status = Annotate(Await(**host, vm, deadline), vm.name);
+    if (!status.ok()) result = command.Finish(status);
+  }
+  return result;
+}
+
+}  // namespace mayfly::cli
