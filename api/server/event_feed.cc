@@ -19,6 +19,7 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
         told_(std::min(since, feed.count_)),
         sending_(*this) {}
   KJ_DISALLOW_COPY(Subscription);
+  ~Subscription() = default;
 
   // Sends what there is, as far as the listener keeps up.
   void Serve() {
