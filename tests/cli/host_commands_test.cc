@@ -193,6 +193,7 @@ TEST_F(HostCommandsTest, AVmWithoutANameHasItsNumber) {
   const std::string number = shown.substr(1, shown.size() - 2);
   EXPECT_THAT(Host({"inspect", number}).Run().out, HasSubstr("\"id\": \"" + number + "\""));
   EXPECT_THAT(Host({"complete", "--", "kill", ""}).Run().out, StartsWith("word\t" + number + "\t"));
+  EXPECT_THAT(Host({"events", "-n", "1", number}).Run().out, HasSubstr("launched  #" + number));
   EXPECT_EQ(Host({"kill", "#" + number}).Run().exit_code, 0);
   EXPECT_EQ(vm.Wait().exit_code, 143);
   ExpectComplaint({"kill", "12345"}, kFailure, {"\"12345\""});

@@ -51,10 +51,15 @@ constexpr int64_t kMillisecond = 1'000'000;
   return "unknown";
 }
 
+// As `ps` shows it.
+[[nodiscard]] std::string NameOf(rpc::Event::Reader event) {
+  return event.getName().size() != 0 ? api::FromText(event.getName())
+                                     : absl::StrCat("#", event.getMachine());
+}
+
 [[nodiscard]] std::string Show(rpc::Event::Reader event, Format format) {
   if (format == Format::kJson) return ToJsonLine(event);
-  const std::string name = event.getName().size() != 0 ? api::FromText(event.getName())
-                                                       : absl::StrCat("#", event.getMachine());
+  const std::string name = NameOf(event);
   return absl::StrCat(event.getSequence(), "  ", FormatTime(event.getNanoseconds()), "  ",
                       KindOf(event), "  ", Printable(name), "  ",
                       Printable(api::FromText(event.getText())), "\n");
@@ -63,7 +68,7 @@ constexpr int64_t kMillisecond = 1'000'000;
 struct EventsOptions {
   uint64_t since = 0;
   uint64_t count = std::numeric_limits<uint64_t>::max();
-  std::string name;  // of the only VM; empty: all
+  std::string name;  // of the only VM, or its number; empty: all
 };
 
 // Prints what comes, until there were as many as wanted.
@@ -75,7 +80,9 @@ class Printer final : public rpc::EventListener::Server {
  protected:
   kj::Promise<void> event(EventContext context) override {
     const auto event = context.getParams().getEvent();
-    const bool wanted = options_.name.empty() || api::FromText(event.getName()) == options_.name;
+    const std::string name = NameOf(event);
+    const bool wanted =
+        options_.name.empty() || name == options_.name || name == absl::StrCat("#", options_.name);
     if (!wanted || left_ == 0) return kj::READY_NOW;
     const int code = Print(Show(event, format_));
     if (--left_ == 0 || code != 0) {
