@@ -23,6 +23,8 @@ namespace {
 
 constexpr size_t kMostListeners = 1024;
 constexpr char kNumberSign = '#';
+// When a VM that lives on is asked how its start went; the others are when they have ended.
+constexpr auto kStartIsOver = 1 * kj::SECONDS;
 
 [[nodiscard]] LogLevel LevelOf(vmm::ExitReason reason) {
   using vmm::ExitReason;
@@ -173,6 +175,9 @@ void Fleet::Tell(LogLevel level, Event event) {
 void Fleet::CountLaunch(const Vm& vm) {
   ++counters_.launches;
   Tell(LogLevel::INFO, EventOf(vm.facts(), rpc::EventKind::LAUNCHED, "launched"));
+  watching_.add(io_.provider->getTimer().afterDelay(kStartIsOver).then([this, id = vm.facts().id] {
+    return CountStepsOf(id);
+  }));
 }
 
 // In a log of all launches, whoever launches in a loop could fill the disk.
@@ -183,6 +188,25 @@ void Fleet::CountFailure(const Peer& peer, const absl::Status& why) {
        {"MAYFLY_ERROR", absl::StatusCodeToString(why.code())}});
 }
 
+kj::Promise<void> Fleet::CountSteps(Vm& vm) {
+  return vm.machine().timelineRequest().send().then(
+      [this, &vm](capnp::Response<rpc::Machine::TimelineResults>&& response) {
+        Timeline timeline;
+        timeline.Record(TimelineStep::kRequested, vm.facts().requested);
+        timeline.Record(TimelineStep::kSpawned, vm.facts().spawned);
+        DecodeTimeline(response, timeline);
+        counters_.CountSteps(timeline, vm.counted_steps());
+      },
+      [](kj::Exception&&) {});
+}
+
+kj::Promise<void> Fleet::CountStepsOf(uint64_t id) {
+  const auto found = vms_.find(id);
+  if (found == vms_.end() || found->second->is_leaving()) return kj::READY_NOW;
+  Vm& vm = *found->second;
+  return CountSteps(vm).attach(kj::addRef(vm));
+}
+
 kj::Promise<void> Fleet::WatchEnd(Vm& vm) {
   return vm.WhenEnded().then(
       [this, &vm](const absl::StatusOr<vmm::ExitStatus>& status) -> kj::Promise<void> {
@@ -190,15 +214,7 @@ kj::Promise<void> Fleet::WatchEnd(Vm& vm) {
         counters_.CountExit(status->reason);
         Tell(LevelOf(status->reason), EventOf(vm.facts(), rpc::EventKind::EXITED, status->detail));
         TellThoseWhoDrain();
-        return vm.machine().timelineRequest().send().then(
-            [this, &vm](capnp::Response<rpc::Machine::TimelineResults>&& response) {
-              Timeline timeline;
-              timeline.Record(TimelineStep::kRequested, vm.facts().requested);
-              timeline.Record(TimelineStep::kSpawned, vm.facts().spawned);
-              DecodeTimeline(response, timeline);
-              counters_.CountSteps(timeline);
-            },
-            [](kj::Exception&&) {});
+        return CountSteps(vm);
       });
 }
 

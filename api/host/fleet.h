@@ -130,6 +130,9 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
       const jailer::CgroupLimits& limits);
   // To listeners, and to the log.
   void Tell(LogLevel level, Event event);
+  // Asks the VM for its timeline, for the counters. `vm` must be held until then.
+  [[nodiscard]] kj::Promise<void> CountSteps(Vm& vm);
+  [[nodiscard]] kj::Promise<void> CountStepsOf(uint64_t id);
   [[nodiscard]] kj::Promise<void> WatchEnd(Vm& vm);
   void Retire(Vm& vm, const std::string& why);
   void TellThoseWhoDrain();

@@ -9,12 +9,14 @@ uint64_t HostCounters::AllFailures() const {
   return std::accumulate(failures.begin(), failures.end(), uint64_t{0});
 }
 
-void HostCounters::CountSteps(const Timeline& timeline) {
+void HostCounters::CountSteps(const Timeline& timeline, StepSet& counted) {
   const std::optional<Nanoseconds> requested = timeline.At(TimelineStep::kRequested);
   if (!requested) return;
   for (size_t step = 1; step < kTimelineSteps; ++step) {
     const auto when = timeline.At(static_cast<TimelineStep>(step));
-    if (when) steps.at(step).Add(*when - *requested);
+    if (!when || counted[step]) continue;
+    steps.at(step).Add(*when - *requested);
+    counted.set(step);
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,9 @@ inline constexpr size_t kExitReasons = static_cast<size_t>(vmm::ExitReason::kOut
 // The last code that absl::Status has.
 inline constexpr size_t kStatusCodes = static_cast<size_t>(absl::StatusCode::kUnauthenticated) + 1;
 
+// By the number of a TimelineStep.
+using StepSet = std::bitset<kTimelineSteps>;
+
 // What a host service counts since its start.
 struct HostCounters {
   Nanoseconds started{MonotonicNow()};
@@ -31,7 +35,8 @@ struct HostCounters {
   }
   [[nodiscard]] uint64_t AllFailures() const;
   void CountExit(vmm::ExitReason reason) { ++exits.at(static_cast<size_t>(reason)); }
-  void CountSteps(const Timeline& timeline);
+  // Those that `counted` has not yet, which then has them, too.
+  void CountSteps(const Timeline& timeline, StepSet& counted);
 };
 
 }  // namespace mayfly::api

@@ -62,7 +62,9 @@ TEST(HostMetrics, StepsAreHistogramsInSeconds) {
   timeline.Record(TimelineStep::kRequested, 1s);
   timeline.Record(TimelineStep::kFirstRun, 1s + 1500us);
   timeline.Record(TimelineStep::kExited, 1s + 90s);
-  snapshot.counters.CountSteps(timeline);
+  StepSet counted;
+  snapshot.counters.CountSteps(timeline, counted);
+  snapshot.counters.CountSteps(timeline, counted);
   const std::string text = TextOf(snapshot);
   const std::string bucket = "\nmayfly_start_seconds_bucket{step=\"firstRun\",le=";
   EXPECT_THAT(text, HasSubstr(bucket + "\"0.001\"} 0\n"));

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "api/client/vmm_connection.h"
 #include "api/client/vmm_process.h"
+#include "api/host/host_counters.h"
 #include "api/host/quota.h"
 #include "api/host/spec_record.h"
 #include "api/mayfly.capnp.h"
@@ -95,6 +96,8 @@ class Vm final : public kj::Refcounted {
   // What is still to be asked of a VM that has ended, before its process goes.
   void SetFarewell(kj::Promise<void> farewell) { farewell_ = farewell.fork(); }
   [[nodiscard]] kj::Promise<void> WhenFarewellIsSaid() { return farewell_.addBranch(); }
+  // Of its timeline, those that its host has counted.
+  [[nodiscard]] StepSet& counted_steps() { return counted_steps_; }
   // Of its process, in our pid namespace; 0 once it has been reaped.
   [[nodiscard]] pid_t pid() const { return reaped_ ? 0 : process_.process().pid(); }
   [[nodiscard]] VmKeeping keeping() const { return keeping_; }
@@ -132,6 +135,7 @@ class Vm final : public kj::Refcounted {
   unsigned holds_ = 0;
   State state_ = State::CREATED;
   std::optional<vmm::ExitStatus> exit_;
+  StepSet counted_steps_;
   bool reaped_ = false;
   VmKeeping keeping_ = VmKeeping::kHeld;
   bool leaving_ = false;

@@ -59,16 +59,18 @@ class Service:
         self.process.wait(PATIENCE_SECONDS)
 
 
-def value_of(prometheus: str, query: str) -> str:
-    """What Prometheus answers to `query`, as soon as it knows."""
+def expect(prometheus: str, query: str, expected: str) -> None:
+    """Asks Prometheus `query` until the answer is `expected`."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     url = f"http://{prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": query})
     while True:
         result = json.loads(get(url))["data"]["result"]
-        if result:
-            return result[0]["value"][1]
+        value = result[0]["value"][1] if result else "not known"
+        if value == expected:
+            print(f"{query} is {value}")
+            return
         if time.monotonic() > deadline:
-            sys.exit(f"prometheus knows no {query}")
+            sys.exit(f"{query} is {value}, not {expected}")
         time.sleep(0.1)
 
 
@@ -92,15 +94,10 @@ def check(binaries: pathlib.Path, tools: pathlib.Path, work: pathlib.Path) -> No
         ) as prometheus:
             own = found(prometheus.log, r'msg="Listening on" address=(\S+)')
             found(prometheus.log, r'msg="(Server is ready)')
-            for query, expected in (
-                ('mayfly_vms{state="running"}', "1"),
-                ("mayfly_launches_total", "1"),
-                ('up{job="mayfly"}', "1"),
-            ):
-                value = value_of(own, query)
-                print(f"{query} {value}")
-                if value != expected:
-                    sys.exit(f"{query} is {value}, not {expected}")
+            expect(own, 'up{job="mayfly"}', "1")
+            expect(own, 'mayfly_vms{state="running"}', "1")
+            expect(own, "mayfly_launches_total", "1")
+            expect(own, 'mayfly_start_seconds_count{step="firstRun"}', "1")
         subprocess.run([*mayfly, "rm", "web"], check=True)
 
 

@@ -93,7 +93,7 @@ TEST_F(ReportTest, StatsAndCapacityCountWhatHappened) {
   const auto first_run =
       stats.getLatencies()[static_cast<unsigned>(rpc::TimelineStep::FIRST_RUN) - 1];
   EXPECT_EQ(first_run.getStep(), rpc::TimelineStep::FIRST_RUN);
-  EXPECT_EQ(first_run.getCount(), 1U);
+  EXPECT_GE(first_run.getCount(), 1U);
   EXPECT_GT(first_run.getSumMicroseconds(), 0U);
   auto room = client->host().capacityRequest().send().wait(io_.waitScope);
   const auto capacity = room.getCapacity();
