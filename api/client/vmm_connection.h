@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "api/client/paced_messages.h"
 #include "api/mayfly.capnp.h"
 #include "base/owned_fd.h"
 
@@ -27,11 +28,13 @@ class VmmConnection final {
   KJ_DISALLOW_COPY(VmmConnection);
 
   // What the VMM offers first.
-  [[nodiscard]] rpc::Vmm::Client vmm() { return rpc_.bootstrap().castAs<rpc::Vmm>(); }
+  [[nodiscard]] rpc::Vmm::Client vmm();
 
  private:
   kj::Own<kj::AsyncCapabilityStream> stream_;
-  capnp::TwoPartyClient rpc_;
+  PacedMessages messages_;
+  capnp::TwoPartyVatNetwork network_;
+  capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc_;
 };
 
 }  // namespace mayfly::api
