@@ -59,16 +59,8 @@ class AdoptionTest : public ::testing::Test {
     (void)Get("old").statsRequest().send().wait(io_.waitScope);
   }
   void StartFleet() {
-    auto cgroups = jailer::CgroupTree::Find(jailer::CgroupSettings::ForThisProcess());
-    ASSERT_TRUE(cgroups.ok()) << cgroups.status();
-    FleetResources resources{.program = OwnedFd(),
-                             .opener = OwnedFd(),
-                             .jail = jailer::Jail::ForOne(),
-                             .cgroups = *std::move(cgroups),
-                             .kvm = OwnedFd(),
-                             .cpu_profile = {}};
     capnp::MallocMessageBuilder message;
-    fleet_ = std::make_unique<Fleet>(io_, std::move(resources),
+    fleet_ = std::make_unique<Fleet>(io_, testing::NoResources(),
                                      message.initRoot<rpc::HostConfig>().asReader(), HostBudget{},
                                      directory_, patience_);
     fleet_->AdoptAll(complaints_);

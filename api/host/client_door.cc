@@ -4,9 +4,13 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "api/client/paced_messages.h"
 #include "api/codec/machine_spec.h"
+#include "api/host/host_log.h"
 #include "api/host/host_server.h"
 #include "api/host/peer.h"
 
@@ -23,37 +27,44 @@ constexpr auto kPause = 100 * kj::MILLISECONDS;
 constexpr uint64_t kMostMessageWords = uint64_t{1} << 20;
 constexpr size_t kWordsInKilobyte = 1024 / sizeof(capnp::word);
 
+// Then others have their turn.
+constexpr unsigned kMostInATurn = 16;
+
 struct Connection {
   Connection(kj::Own<kj::AsyncCapabilityStream> socket, kj::Own<HostServer> host,
-             size_t words_in_flight)
-      : stream(kj::mv(socket)),
-        network(*stream, kMaxFdsPerMessage, capnp::rpc::twoparty::Side::SERVER,
+             std::shared_ptr<kj::Canceler> client, size_t words_in_flight)
+      : client_calls(std::move(client)),
+        stream(kj::mv(socket)),
+        messages(*stream, [this] { return network.getCurrentQueueSize(); }),
+        network(messages, kMaxFdsPerMessage, capnp::rpc::twoparty::Side::SERVER,
                 {.traversalLimitInWords = kMostMessageWords}),
         rpc(capnp::makeRpcServer(network, kj::mv(host))) {
     rpc.setFlowLimit(words_in_flight);
   }
+  KJ_DISALLOW_COPY(Connection);
+  ~Connection() noexcept(false) { client_calls->cancel("the client is gone"); }
 
+  const std::shared_ptr<kj::Canceler> client_calls;
   kj::Own<kj::AsyncCapabilityStream> stream;
+  PacedMessages messages;
   capnp::TwoPartyVatNetwork network;
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
 };
 
-// What is over as soon as somebody else lets go of something.
-[[nodiscard]] bool IsShortage(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
+// Whether only the client is affected that was about to come in, and is gone again.
+[[nodiscard]] bool IsOfOne(int error) { return error == ECONNABORTED || error == EINTR; }
 
 }  // namespace
 
 ClientDoor::ClientDoor(kj::AsyncIoContext& io, int listening, Fleet& fleet,
-                       rpc::HostConfig::Reader config)
+                       rpc::HostConfig::Reader config, uint32_t connections)
     : io_(io),
       listening_(listening),
       fleet_(fleet),
       each_connection_(DecodeShare(config.getEachConnection())),
       call_words_each_connection_(size_t{config.getCallKilobytesEachConnection()} *
                                   kWordsInKilobyte),
-      limits_(config),
+      limits_(connections, config),
       observer_(std::in_place, io.unixEventPort, listening,
                 kj::UnixEventPort::FdObserver::OBSERVE_READ),
       connections_(*this) {
@@ -66,29 +77,35 @@ void ClientDoor::Close() {
 }
 
 kj::Promise<void> ClientDoor::Accept() {
-  while (true) {
+  for (unsigned tried = 0; tried < kMostInATurn; ++tried) {
     OwnedFd socket(::accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    const int error = errno;
     if (socket.valid()) {
-      Serve(std::move(socket));
-      continue;
-    }
-    if (IsShortage(errno)) {
+      KJ_IF_MAYBE (exception, kj::runCatchingExceptions([&] { Serve(std::move(socket)); })) {
+        Log(LogLevel::DEBUG,
+            absl::StrCat("letting a client in: ", exception->getDescription().cStr()));
+      }
+    } else if (error == EAGAIN) {
+      return observer_->whenBecomesReadable().then([this] { return Accept(); });
+    } else if (!IsOfOne(error)) {
+      // A shortage, which is over as soon as somebody lets go of something.
       return io_.provider->getTimer().afterDelay(kPause).then([this] { return Accept(); });
     }
-    // Others are a client's that is gone again.
-    if (errno == EAGAIN) return observer_->whenBecomesReadable().then([this] { return Accept(); });
   }
+  return kj::evalLast([this] { return Accept(); });
 }
 
 void ClientDoor::Serve(OwnedFd socket) {
   const absl::StatusOr<Peer> peer = Peer::Of(socket.get());
   if (!peer.ok() || !limits_.Enter(*peer)) return;
-  auto connection = kj::heap<Connection>(
-      io_.lowLevelProvider->wrapUnixSocketFd(socket.release(), kSocketFlags),
-      kj::heap<HostServer>(fleet_, limits_, *peer, each_connection_), call_words_each_connection_);
+  auto left = kj::defer([this, peer = *peer] { limits_.Leave(peer); });
+  auto client = std::make_shared<kj::Canceler>();
+  auto connection =
+      kj::heap<Connection>(io_.lowLevelProvider->wrapUnixSocketFd(socket.release(), kSocketFlags),
+                           kj::heap<HostServer>(fleet_, limits_, *peer, each_connection_, client),
+                           client, call_words_each_connection_);
   auto gone = connection->network.onDisconnect();
-  connections_.add(
-      gone.attach(kj::mv(connection), kj::defer([this, peer = *peer] { limits_.Leave(peer); })));
+  connections_.add(gone.attach(kj::mv(connection), kj::mv(left)));
 }
 
 }  // namespace mayfly::api

@@ -19,7 +19,9 @@ namespace mayfly::api {
 class ClientDoor final : private kj::TaskSet::ErrorHandler {
  public:
   // `listening`, non-blocking, must stay open until Close(); all else must outlive the door.
-  ClientDoor(kj::AsyncIoContext& io, int listening, Fleet& fleet, rpc::HostConfig::Reader config);
+  // `connections`: as many as can be had.
+  ClientDoor(kj::AsyncIoContext& io, int listening, Fleet& fleet, rpc::HostConfig::Reader config,
+             uint32_t connections);
   KJ_DISALLOW_COPY(ClientDoor);
 
   // Lets nobody in any more; those who are in stay.

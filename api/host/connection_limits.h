@@ -14,8 +14,9 @@ namespace mayfly::api {
 // How many connections there are, and may be.
 class ConnectionLimits final {
  public:
-  explicit ConnectionLimits(rpc::HostConfig::Reader config)
-      : most_(config.getConnections()), most_each_user_(config.getConnectionsEachUser()) {}
+  // `most`: those that can be had (HostBudget::connections).
+  ConnectionLimits(uint32_t most, rpc::HostConfig::Reader config)
+      : most_(most), most_each_user_(config.getConnectionsEachUser()) {}
 
   // Whether one more of `peer`'s may be; it then counts until Leave().
   [[nodiscard]] bool Enter(const Peer& peer);

@@ -121,6 +121,15 @@ class FakeServer final : public rpc::Vmm::Server {
 
 }  // namespace
 
+FleetResources NoResources() {
+  return {.program = OwnedFd(),
+          .opener = OwnedFd(),
+          .jail = jailer::Jail::ForOne(),
+          .cgroups = jailer::CgroupTree::Find(jailer::CgroupSettings::ForThisProcess()).value(),
+          .kvm = OwnedFd(),
+          .cpu_profile = {}};
+}
+
 FakeVmm::FakeVmm(kj::AsyncIoContext& io, const VmStore& store, VmFacts facts,
                  FakeBehaviour& behaviour)
     : pid_(StartIdleProcess()),

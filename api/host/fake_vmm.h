@@ -10,11 +10,15 @@
 #include <utility>
 #include <vector>
 
+#include "api/host/fleet.h"
 #include "api/host/vm_store.h"
 #include "api/mayfly.capnp.h"
 #include "base/owned_fd.h"
 
 namespace mayfly::api::testing {
+
+// For a fleet that launches nothing. Fails the program where there are no cgroups to look at.
+[[nodiscard]] FleetResources NoResources();
 
 // What a VMM does that a guest took over: what it is told to.
 struct FakeBehaviour {

@@ -23,6 +23,8 @@ constexpr uint64_t kOwnFiles = 64;
 constexpr uint64_t kFilesPerVm = 10;
 // Of a VM with one vCPU: three threads, and one that KVM may have.
 constexpr uint64_t kPidsPerVm = 4;
+constexpr char kRaiseFiles[] =
+    "raise the hard limit of open files (ulimit -Hn, LimitNOFILE= of a unit)";
 constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 
 [[nodiscard]] absl::StatusOr<uint64_t> RaiseOpenFiles() {
@@ -66,15 +68,19 @@ absl::StatusOr<HostBudget> HostBudget::Make(rpc::HostConfig::Reader config) {
   MAYFLY_ASSIGN_OR_RETURN(budget.open_files, RaiseOpenFiles());
   budget.total = DecodeShare(config.getTotal());
   // Half of the files are for connections at most.
-  const uint64_t connections = std::min<uint64_t>(config.getConnections(), budget.open_files / 2);
-  const uint64_t taken = kOwnFiles + connections;
+  budget.connections =
+      static_cast<uint32_t>(std::min<uint64_t>(config.getConnections(), budget.open_files / 2));
+  if (budget.connections < config.getConnections()) {
+    budget.warnings.push_back(absl::StrCat("connections: of the ", config.getConnections(), ", ",
+                                           budget.connections, " can be had: ", kRaiseFiles));
+  }
+  const uint64_t taken = kOwnFiles + budget.connections;
   if (budget.open_files < taken + kFilesPerVm) {
     return absl::FailedPreconditionError(
         absl::StrCat("with ", budget.open_files,
                      " open files there is room for no VM; raise the hard limit (ulimit -Hn)"));
   }
-  Lower((budget.open_files - taken) / kFilesPerVm,
-        "raise the hard limit of open files (ulimit -Hn, LimitNOFILE= of a unit)", budget);
+  Lower((budget.open_files - taken) / kFilesPerVm, kRaiseFiles, budget);
   Lower(std::max<uint64_t>(1, Pids() / kPidsPerVm),
         "raise kernel.pid_max, kernel.threads-max, or the limit of processes (ulimit -u)", budget);
   return budget;

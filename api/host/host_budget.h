@@ -14,6 +14,7 @@ namespace mayfly::api {
 // out in the middle of a launch would fail those who are not to blame.
 struct HostBudget {
   uint64_t open_files = 0;
+  uint32_t connections = 0;           // of as many in the configuration, those that can be had
   VmTotals total;                     // of `total` in the configuration, as far as it can be had
   std::vector<std::string> warnings;  // sentences
 

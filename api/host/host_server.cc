@@ -46,7 +46,7 @@ using MaybeInput = kj::Maybe<rpc::ByteStream::Client>;
 }
 
 // Looking at a process takes some ten microseconds: others have their turn between these.
-constexpr capnp::uint kDescribedInATurn = 32;
+constexpr capnp::uint kDescribedInATurn = 8;
 
 [[nodiscard]] kj::Promise<void> Describe(std::vector<kj::Own<Vm>> vms,
                                          capnp::List<rpc::MachineInfo>::Builder machines,
@@ -66,6 +66,7 @@ constexpr capnp::uint kDescribedInATurn = 32;
 kj::Promise<void> HostServer::launch(LaunchContext context) {
   const Nanoseconds requested = MonotonicNow();
   const auto params = context.getParams();
+  const bool detached = params.getDetached();
   absl::StatusOr<VmFacts> facts = DecodeFacts(params);
   kj::Promise<void> launched = kj::READY_NOW;
   if (!facts.ok()) {
@@ -82,6 +83,8 @@ kj::Promise<void> HostServer::launch(LaunchContext context) {
       launched = Launch(context, *std::move(facts), {});
     }
   }
+  // However long its images take, a VM that is to end with its client does.
+  if (!detached) launched = client_->wrap(kj::mv(launched));
   return launched.catch_([this](kj::Exception&& exception) {
     fleet_.CountFailure(peer_, FromException(exception));
     kj::throwFatalException(kj::mv(exception));

@@ -15,13 +15,15 @@ namespace mayfly::api {
 // What mayflyd offers to one client: the `Host` capability.
 class HostServer final : public rpc::Host::Server {
  public:
-  // `connection`: what this one may have. The others must outlive it.
+  // `connection`: what this one may have. `client` ends what goes with the client, who may be gone
+  // before its calls are. The others must outlive it.
   HostServer(Fleet& fleet, const ConnectionLimits& connections, Peer peer,
-             const VmTotals& connection)
+             const VmTotals& connection, std::shared_ptr<kj::Canceler> client)
       : fleet_(fleet),
         connections_(connections),
         peer_(peer),
-        quota_(std::make_shared<Quota>("this connection", connection)) {}
+        quota_(std::make_shared<Quota>("this connection", connection)),
+        client_(std::move(client)) {}
 
  protected:
   kj::Promise<void> launch(LaunchContext context) override;
@@ -43,6 +45,7 @@ class HostServer final : public rpc::Host::Server {
   const ConnectionLimits& connections_;
   const Peer peer_;
   const std::shared_ptr<Quota> quota_;
+  const std::shared_ptr<kj::Canceler> client_;
   unsigned listeners_ = 0;
 };
 

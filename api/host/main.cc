@@ -37,6 +37,9 @@ namespace {
 constexpr int kSuccess = 0;
 constexpr int kFailure = 1;
 constexpr int kUsage = 2;
+// Otherwise the loop looks for what is new only when nothing is left to do, and who keeps it busy
+// holds up all others.
+constexpr unsigned kTurnsBetweenPolls = 8;
 
 constexpr std::string_view kHelp =
     "Launches virtual machines for its clients, such as `mayfly --host SOCKET`: see docs/api.md.\n"
@@ -84,6 +87,7 @@ using MaybeMetrics = std::optional<MetricsEndpoint>;
   kj::UnixEventPort::captureSignal(SIGTERM);
   kj::UnixEventPort::captureSignal(SIGINT);
   kj::AsyncIoContext io = kj::setupAsyncIo();
+  io.waitScope.setBusyPollInterval(kTurnsBetweenPolls);
   const rpc::HostConfig::Reader config = file.config();
   MAYFLY_ASSIGN_OR_RETURN(std::optional<OwnedFd> given, manager.TakeSocket());
   MAYFLY_ASSIGN_OR_RETURN(const std::string path, PathOf(given, config));
@@ -99,7 +103,7 @@ using MaybeMetrics = std::optional<MetricsEndpoint>;
   std::vector<std::string> complaints;
   fleet.AdoptAll(complaints);
   for (const std::string& complaint : complaints) Log(LogLevel::WARNING, complaint);
-  ClientDoor door(io, socket.fd(), fleet, config);
+  ClientDoor door(io, socket.fd(), fleet, config, budget.connections);
   std::string told = absl::StrCat("listening on ", path);
   if (metrics) {
     metrics->Serve([&] { return HostSnapshot::Of(fleet, door.connections().count()); });

@@ -58,14 +58,14 @@ class UsersTest : public ::testing::Test {
     config.getEachUser().setMachines(2);
     fleet_ = std::make_unique<Fleet>(io_, *std::move(resources), config.asReader(), HostBudget{},
                                      ::testing::TempDir());
-    limits_ = std::make_unique<ConnectionLimits>(config.asReader());
+    limits_ = std::make_unique<ConnectionLimits>(config.getConnections(), config.asReader());
   }
   void TearDown() override {
     if (fleet_ != nullptr) fleet_->Close().wait(io_.waitScope);
   }
 
   rpc::Host::Client HostFor(const Peer& peer) {
-    return kj::heap<HostServer>(*fleet_, *limits_, peer, VmTotals{});
+    return kj::heap<HostServer>(*fleet_, *limits_, peer, VmTotals{}, clients_);
   }
   static auto LaunchRequest(rpc::Host::Client& host, const std::string& name) {
     auto request = host.launchRequest();
@@ -99,6 +99,7 @@ class UsersTest : public ::testing::Test {
   std::vector<std::string> told_;  // to a listener, as long as the fleet lives
   std::unique_ptr<Fleet> fleet_;
   std::unique_ptr<ConnectionLimits> limits_;
+  std::shared_ptr<kj::Canceler> clients_ = std::make_shared<kj::Canceler>();
 };
 
 TEST_F(UsersTest, AVmIsItsUsersAndRoots) {
@@ -175,6 +176,21 @@ TEST_F(UsersTest, AUserHasItsShareOverAllConnectionsAndRootIsNotHeldToIt) {
   for (int count = 0; count < 3; ++count) machines.push_back(Launch(root, ""));
 }
 
+// A kernel that never comes: on a file system of the client's own, say.
+TEST_F(UsersTest, ALaunchUnderWayEndsWithItsClient) {
+  auto alice = HostFor(kAlice);
+  auto root = HostFor(kRoot);
+  auto request = LaunchRequest(alice, "slow");
+  request.getSpec().getKernel().setFile(kj::Promise<rpc::File::Client>(kj::NEVER_DONE));
+  auto launched = request.send();
+  while (CountFor(root) == 0) continue;
+  EXPECT_FALSE(launched.poll(io_.waitScope));
+  clients_->cancel("the client is gone");
+  EXPECT_FALSE(ErrorOf(kj::mv(launched)).ok());
+  EXPECT_EQ(CountFor(root), 0U);
+  EXPECT_TRUE(absl::IsNotFound(Get(root, "slow")));
+}
+
 TEST_F(UsersTest, OnlyAMasterDrains) {
   auto alice = HostFor(kAlice);
   EXPECT_TRUE(absl::IsPermissionDenied(ErrorOf(alice.drainRequest().send())));
@@ -184,9 +200,8 @@ TEST_F(UsersTest, OnlyAMasterDrains) {
 TEST(ConnectionLimitsTest, AUserHasSoManyAndRootAsManyAsItWants) {
   capnp::MallocMessageBuilder message;
   auto config = message.initRoot<rpc::HostConfig>();
-  config.setConnections(3);
   config.setConnectionsEachUser(2);
-  ConnectionLimits limits(config.asReader());
+  ConnectionLimits limits(3, config.asReader());
   EXPECT_TRUE(limits.Enter(kAlice));
   EXPECT_TRUE(limits.Enter(kAlice));
   EXPECT_FALSE(limits.Enter(kAlice));
