@@ -39,6 +39,7 @@ class [[nodiscard]] VmmProcess final {
   // Our end of the socket pair, non-blocking. Once.
   [[nodiscard]] OwnedFd TakeSocket() { return std::move(socket_); }
   [[nodiscard]] const jailer::ChildProcess& process() const { return process_; }
+  [[nodiscard]] bool is_adopted() const { return is_adopted_; }
   // What its jail lacks of what jails have here, each a sentence with its remedy. Usually nothing.
   [[nodiscard]] std::vector<std::string> JailLacks() const;
   [[nodiscard]] const std::optional<jailer::Cgroup>& cgroup() const { return cgroup_; }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "api/host/fleet.h"
 #include "api/host/host_report.h"
 #include "api/host/machine_proxy.h"
+#include "api/host/vm_listener.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -158,6 +160,22 @@ TEST_F(AdoptionTest, TheHostsOwnEventsAreNotAVmms) {
   EXPECT_EQ(fleet_->events().count(), 1U);
 }
 
+TEST_F(AdoptionTest, AFloodOfEventsIsNotAllTold) {
+  constexpr size_t kMany = 1000;
+  behaviour_.events.assign(kMany, rpc::EventKind::DEVICE);
+  Adopt();
+  EXPECT_GE(fleet_->events().count(), VmListener::kTold.burst);
+  EXPECT_LT(fleet_->events().count(), kMany / 2);
+}
+
+// Who asked for it may be gone, and what the host asked for says nothing.
+TEST_F(AdoptionTest, APauseIsKnownByItsEvent) {
+  behaviour_.state = 77;
+  behaviour_.events = {rpc::EventKind::PAUSED};
+  Adopt();
+  EXPECT_EQ(CountStates(*fleet_).at(static_cast<size_t>(Vm::State::PAUSED)), 1U);
+}
+
 TEST_F(AdoptionTest, TheSentenceOfAnEndIsCut) {
   behaviour_.exit_detail = std::string(1 << 20, 'x');
   Adopt();
@@ -203,6 +221,16 @@ TEST_F(AdoptionTest, ADetachedOneIsRenamedInItsRecordToo) {
   StartFleet();
   EXPECT_EQ(Find("new"), absl::OkStatus());
   EXPECT_TRUE(absl::IsNotFound(Find("old")));
+}
+
+TEST_F(AdoptionTest, TheNumberOfOneThatCannotBeHadIsKnown) {
+  Adopt();
+  std::ofstream(directory_ + "/" + std::to_string(kId) + ".record") << "no record";
+  std::vector<std::string> complaints;
+  const StoredVms stored = VmStore(directory_).Load(complaints);
+  EXPECT_THAT(complaints, ::testing::SizeIs(1));
+  EXPECT_TRUE(stored.vms.empty());
+  EXPECT_EQ(stored.highest_id, kId);
 }
 
 TEST_F(AdoptionTest, ARecordThatCannotBeWrittenLeavesTheOldName) {

@@ -22,6 +22,8 @@ namespace mayfly::api {
 namespace {
 
 constexpr size_t kMostListeners = 1024;
+// For the kernel to take the last of a VMM out of its cgroup.
+constexpr auto kPauseBeforeSweep = 500 * kj::MILLISECONDS;
 constexpr char kNumberSign = '#';
 // When a VM that lives on is asked how its start went; the others are when they have ended.
 constexpr auto kStartIsOver = 1 * kj::SECONDS;
@@ -145,9 +147,10 @@ void Fleet::Released(Vm& vm) {
 void Fleet::Begin(Vm& vm, rpc::Machine::Client machine, Vm::State state) {
   vm.Begin(machine, state);
   auto listen = machine.eventsRequest();
-  // What a guest does, or a VMM that it took over, must not fill the log.
-  listen.setListener(kj::heap<VmListener>(
-      [this](Event event) { Tell(LogLevel::DEBUG, std::move(event)); }, vm.facts()));
+  // What a guest does, or a VMM that it took over, must not fill the log. The connection that the
+  // listener is part of is the VM's.
+  listen.setListener(
+      kj::heap<VmListener>(vm, [this](Event event) { Tell(LogLevel::DEBUG, std::move(event)); }));
   // A VM that cannot be made tells it by its launch.
   watching_.add(listen.send().ignoreResult().catch_([](kj::Exception&&) {}));
   vm.SetFarewell(WatchEnd(vm));
@@ -195,7 +198,7 @@ kj::Promise<void> Fleet::CountSteps(Vm& vm) {
         timeline.Record(TimelineStep::kRequested, vm.facts().requested);
         timeline.Record(TimelineStep::kSpawned, vm.facts().spawned);
         DecodeTimeline(response, timeline);
-        counters_.CountSteps(timeline, vm.counted_steps());
+        counters_.CountSteps(timeline, MonotonicNow(), vm.counted_steps());
       },
       [](kj::Exception&&) {});
 }
@@ -266,9 +269,19 @@ void Fleet::ForEach(const std::function<void(const Vm&)>& visit) const {
 void Fleet::Retire(Vm& vm, const std::string& why) {
   if (vm.is_leaving()) return;
   Forget(vm);
-  leaving_.add(vm.TearDown(why).then([this, id = vm.facts().id] {
+  leaving_.add(vm.TearDown(why).then([this, id = vm.facts().id, adopted = vm.is_adopted()] {
     vms_.erase(id);
+    if (adopted) SweepSoon();
     TellThoseWhoDrain();
+  }));
+}
+
+// The cgroup of a VM that an earlier process has started is nobody's any more. Once for many.
+void Fleet::SweepSoon() {
+  if (std::exchange(will_sweep_, true)) return;
+  watching_.add(io_.provider->getTimer().afterDelay(kPauseBeforeSweep).then([this] {
+    will_sweep_ = false;
+    (void)cgroups_.SweepAll();
   }));
 }
 

@@ -135,6 +135,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   [[nodiscard]] kj::Promise<void> CountStepsOf(uint64_t id);
   [[nodiscard]] kj::Promise<void> WatchEnd(Vm& vm);
   void Retire(Vm& vm, const std::string& why);
+  void SweepSoon();
   void TellThoseWhoDrain();
   void taskFailed(kj::Exception&& exception) override;
 
@@ -154,6 +155,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   const std::shared_ptr<Quota> total_;
   std::map<uid_t, std::weak_ptr<Quota>> users_;
   bool closed_ = false;
+  bool will_sweep_ = false;
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> draining_;
   uint64_t last_id_ = 0;
   std::map<uint64_t, kj::Own<Vm>> vms_;

@@ -1,5 +1,6 @@
 // The part of Fleet that is about VMs which outlive it.
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -102,7 +103,9 @@ void Fleet::Forget(Vm& vm) {
 }
 
 void Fleet::AdoptAll(std::vector<std::string>& complaints) {
-  for (StoredVm& stored : store_.Load(complaints)) Adopt(std::move(stored));
+  StoredVms stored = store_.Load(complaints);
+  for (StoredVm& vm : stored.vms) Adopt(std::move(vm));
+  last_id_ = std::max(last_id_, stored.highest_id);
 }
 
 void Fleet::Adopt(StoredVm stored) {

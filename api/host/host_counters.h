@@ -35,8 +35,9 @@ struct HostCounters {
   }
   [[nodiscard]] uint64_t AllFailures() const;
   void CountExit(vmm::ExitReason reason) { ++exits.at(static_cast<size_t>(reason)); }
-  // Those that `counted` has not yet, which then has them, too.
-  void CountSteps(const Timeline& timeline, StepSet& counted);
+  // Those that `counted` has not yet, which then has them, too. A VMM is not trusted: what has not
+  // happened by `now`, or before the request, is left out.
+  void CountSteps(const Timeline& timeline, Nanoseconds now, StepSet& counted);
 };
 
 }  // namespace mayfly::api

@@ -63,8 +63,8 @@ TEST(HostMetrics, StepsAreHistogramsInSeconds) {
   timeline.Record(TimelineStep::kFirstRun, 1s + 1500us);
   timeline.Record(TimelineStep::kExited, 1s + 90s);
   StepSet counted;
-  snapshot.counters.CountSteps(timeline, counted);
-  snapshot.counters.CountSteps(timeline, counted);
+  snapshot.counters.CountSteps(timeline, 1s + 90s, counted);
+  snapshot.counters.CountSteps(timeline, 1s + 90s, counted);
   const std::string text = TextOf(snapshot);
   const std::string bucket = "\nmayfly_start_seconds_bucket{step=\"firstRun\",le=";
   EXPECT_THAT(text, HasSubstr(bucket + "\"0.001\"} 0\n"));
@@ -75,6 +75,28 @@ TEST(HostMetrics, StepsAreHistogramsInSeconds) {
   EXPECT_THAT(text, Not(HasSubstr("step=\"exited\"")));
   EXPECT_THAT(text, HasSubstr("\nmayfly_vm_lifetime_seconds_bucket{le=\"60\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("\nmayfly_vm_lifetime_seconds_sum 90\n"));
+}
+
+// The times but the first are a VMM's word.
+TEST(HostMetrics, StepsThatCannotBeAreNotCounted) {
+  HostCounters counters;
+  Timeline timeline;
+  timeline.Record(TimelineStep::kRequested, 10s);
+  timeline.Record(TimelineStep::kFirstRun, Nanoseconds::min());
+  timeline.Record(TimelineStep::kKernelEntered, 9s);
+  timeline.Record(TimelineStep::kUserspaceReached, 12s);
+  timeline.Record(TimelineStep::kExited, Nanoseconds::max());
+  timeline.Record(TimelineStep::kVmmEntered, 11s);
+  StepSet counted;
+  counters.CountSteps(timeline, 11s, counted);
+  EXPECT_EQ(counted.count(), 1U);
+  EXPECT_EQ(counters.steps.at(static_cast<size_t>(TimelineStep::kVmmEntered)).count(), 1U);
+  // A request that is one's word, too.
+  Timeline forged;
+  forged.Record(TimelineStep::kRequested, Nanoseconds::min());
+  forged.Record(TimelineStep::kExited, 11s);
+  counters.CountSteps(forged, 11s, counted);
+  EXPECT_EQ(counted.count(), 1U);
 }
 
 TEST(HostMetrics, MemoryIsThatOfTheProcesses) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 namespace mayfly::api {
 namespace {
 
+constexpr char kOpenFiles[] = "/proc/self/fd";
 constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
 // The column of /proc/PID/statm with the resident pages (proc(5)).
 constexpr size_t kResidentColumn = 1;
@@ -50,8 +52,13 @@ ProcessUsage ProcessUsage::Of(pid_t pid) {
 }
 
 uint64_t OpenFiles() {
+  // Since Linux 6.2 the directory's size is how many there are; earlier it is 0.
+  struct stat directory {};
+  if (::stat(kOpenFiles, &directory) == 0 && directory.st_size > 0) {
+    return static_cast<uint64_t>(directory.st_size);
+  }
   std::error_code error;
-  const std::filesystem::directory_iterator files("/proc/self/fd", error);
+  const std::filesystem::directory_iterator files(kOpenFiles, error);
   // Without the one that looks.
   return error ? 0 : static_cast<uint64_t>(std::distance(begin(files), end(files))) - 1;
 }

@@ -98,6 +98,8 @@ class Vm final : public kj::Refcounted {
   [[nodiscard]] kj::Promise<void> WhenFarewellIsSaid() { return farewell_.addBranch(); }
   // Of its timeline, those that its host has counted.
   [[nodiscard]] StepSet& counted_steps() { return counted_steps_; }
+  // Whether an earlier process has started it.
+  [[nodiscard]] bool is_adopted() const { return process_.is_adopted(); }
   // Of its process, in our pid namespace; 0 once it has been reaped.
   [[nodiscard]] pid_t pid() const { return reaped_ ? 0 : process_.process().pid(); }
   [[nodiscard]] VmKeeping keeping() const { return keeping_; }

@@ -51,16 +51,31 @@ void LogEvent(LogLevel level, const Event& event) {
        {"MAYFLY_UID", absl::StrCat(event.owner)}});
 }
 
+VmListener::VmListener(Vm& vm, std::function<void(Event)> tell)
+    : vm_(vm),
+      tell_(std::move(tell)),
+      limiter_({.operations = kTold, .bytes = {}}, MonotonicNow()) {}
+
 kj::Promise<void> VmListener::event(EventContext context) {
-  const auto event = context.getParams().getEvent();
-  if (!IsForVmms(event.getKind())) return kj::READY_NOW;
-  const auto text = event.getText();
-  tell_({.time = Nanoseconds(static_cast<Nanoseconds::rep>(event.getNanoseconds())),
-         .kind = event.getKind(),
-         .text = std::string(text.cStr(), std::min(text.size(), kLongestText)),
-         .machine = machine_,
-         .name = name_,
-         .owner = owner_});
+  const auto reader = context.getParams().getEvent();
+  const rpc::EventKind kind = reader.getKind();
+  if (!IsForVmms(kind)) return kj::READY_NOW;
+  // Who asked for it may be gone before the answer.
+  if (kind == rpc::EventKind::PAUSED) vm_.SetState(Vm::State::PAUSED);
+  if (kind == rpc::EventKind::RESUMED) vm_.SetState(Vm::State::RUNNING);
+  if (limiter_.Admit(0, MonotonicNow()) > Nanoseconds::zero()) {
+    ++untold_;
+    return kj::READY_NOW;
+  }
+  if (const uint64_t untold = std::exchange(untold_, 0); untold != 0) {
+    tell_(EventOf(vm_.facts(), rpc::EventKind::LOST,
+                  absl::StrCat(untold, " events of this VM were not told: it makes too many")));
+  }
+  const auto text = reader.getText();
+  Event event =
+      EventOf(vm_.facts(), kind, std::string(text.cStr(), std::min(text.size(), kLongestText)));
+  event.time = Nanoseconds(static_cast<Nanoseconds::rep>(reader.getNanoseconds()));
+  tell_(std::move(event));
   return kj::READY_NOW;
 }
 

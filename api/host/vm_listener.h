@@ -7,24 +7,29 @@
 #include "api/host/vm.h"
 #include "api/mayfly.capnp.h"
 #include "api/server/event_feed.h"
+#include "virtio/rate/rate_limiter.h"
 
 namespace mayfly::api {
 
 // Hands a VM's events to its host. A VMM is not trusted: its sentences are cut to a length, and of
-// what only the host can know it tells nothing.
+// what only the host can know it tells nothing. Nor do the events of one VM, however many, drive
+// out those of the others.
 class VmListener final : public rpc::EventListener::Server {
  public:
-  VmListener(std::function<void(Event)> tell, const VmFacts& facts)
-      : tell_(std::move(tell)), machine_(facts.id), name_(facts.name), owner_(facts.owner) {}
+  // At once, and in a second: who pauses and resumes a VM in a loop makes more.
+  static constexpr virtio::RateLimit kTold = {.per_second = 8, .burst = 64};
+
+  // `vm` must outlive it.
+  VmListener(Vm& vm, std::function<void(Event)> tell);
 
  protected:
   kj::Promise<void> event(EventContext context) override;
 
  private:
+  Vm& vm_;
   const std::function<void(Event)> tell_;
-  const uint64_t machine_;
-  const std::string name_;
-  const uid_t owner_;
+  virtio::RateLimiter limiter_;
+  uint64_t untold_ = 0;
 };
 
 // The event of a host's about `vm`, now.

@@ -174,7 +174,7 @@ absl::StatusOr<StoredVm> VmStore::Find(uint64_t id) const {
                   .socket = std::move(socket)};
 }
 
-std::vector<StoredVm> VmStore::Load(std::vector<std::string>& complaints) const {
+StoredVms VmStore::Load(std::vector<std::string>& complaints) const {
   std::vector<uint64_t> ids;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory_, error)) {
@@ -183,17 +183,20 @@ std::vector<StoredVm> VmStore::Load(std::vector<std::string>& complaints) const 
   }
   std::ranges::sort(ids);
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  std::vector<StoredVm> found;
+  StoredVms found;
   for (const uint64_t id : ids) {
     absl::StatusOr<StoredVm> vm = absl::InternalError("");
     KJ_IF_MAYBE (exception, kj::runCatchingExceptions([&] { vm = Find(id); })) {
       vm = absl::DataLossError(
           absl::StrCat(RecordPath(id), ": ", exception->getDescription().cStr()));
     }
-    if (vm.ok()) {
-      found.push_back(*std::move(vm));
-    } else if (absl::IsNotFound(vm.status())) {
+    if (absl::IsNotFound(vm.status())) {
       Remove(id);
+      continue;
+    }
+    found.highest_id = id;
+    if (vm.ok()) {
+      found.vms.push_back(*std::move(vm));
     } else {
       complaints.push_back(
           absl::StrCat("the detached VM ", id, " cannot be had: ", vm.status().message()));

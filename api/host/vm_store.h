@@ -24,6 +24,11 @@ struct StoredVm {
   OwnedFd socket;  // connected to it
 };
 
+struct StoredVms {
+  std::vector<StoredVm> vms;
+  uint64_t highest_id = 0;  // of all that there are, also of those that cannot be had
+};
+
 // The detached VMs of a host, in its state directory: for each a socket on which its VMM listens,
 // and a record of what the host knows of it. Nothing of it is the VMM's word.
 class VmStore final {
@@ -38,7 +43,7 @@ class VmStore final {
   void Remove(uint64_t id) const;
   // Those that still run; what is left of others is removed. `complaints` is added a sentence for
   // each that is there, but cannot be had.
-  [[nodiscard]] std::vector<StoredVm> Load(std::vector<std::string>& complaints) const;
+  [[nodiscard]] StoredVms Load(std::vector<std::string>& complaints) const;
 
  private:
   [[nodiscard]] std::string SocketPath(uint64_t id) const;

@@ -63,6 +63,28 @@ TEST_F(HostLimitsTest, AVmHasACgroupWhichGoesWithIt) {
   EXPECT_FALSE(fs::exists(cgroup));
 }
 
+TEST_F(HostLimitsTest, ItGoesWithAVmThatAnEarlierDaemonHasStartedToo) {
+  StartDaemon();
+  auto client = Connect();
+  {
+    auto request = LaunchRequest(*client, "halt");
+    request.setName("kept");
+    request.setDetached(true);
+    request.getSpec().initLimits().setMemoryBytes(256 * kMiB);
+    (void)request.send().wait(io_.waitScope);
+  }
+  const fs::path cgroup = CgroupOf(List(*client).getMachines()[0].getPid());
+  ASSERT_FALSE(cgroup.empty());
+  KillDaemon();
+  StartDaemon();
+  client = Connect();
+  EXPECT_TRUE(fs::exists(cgroup));
+  Get(*client, "kept").attachRequest().send().wait(io_.waitScope);
+  AwaitCount(*client, 0);
+  while (fs::exists(cgroup)) Pause();
+  StopDaemon();
+}
+
 TEST_F(HostLimitsTest, AVmThatOutgrowsItsMemorySaysSo) {
   StartDaemon();
   auto client = Connect();
