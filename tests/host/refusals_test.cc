@@ -1,12 +1,17 @@
 // What mayflyd does not do, and what it says then.
 
+#include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "base/unix_address.h"
 #include "tests/host/host_test.h"
 
 namespace mayfly::testing {
@@ -143,6 +148,48 @@ TEST_F(RefusalsTest, AConnectionHasItsShareAndNoMore) {
       HasSubstr("memoryBytes: this connection"));
   EXPECT_TRUE(ErrorOf(LaunchRequest(*other, "halt").send()).ok());
   machines = nullptr;
+  StopDaemon();
+}
+
+TEST_F(RefusalsTest, AMessageThatIsTooLargeEndsItsConnectionAlone) {
+  StartDaemon();
+  auto client = Connect();
+  const auto address = UnixAddress::At(socket());
+  ASSERT_TRUE(address.ok()) << address.status();
+  const auto stranger = address->Connect();
+  ASSERT_TRUE(stranger.ok()) << stranger.status();
+  // One segment, of a word more than 8 MiB.
+  constexpr std::array<uint32_t, 2> kHead = {0, (1U << 20) + 1};
+  ASSERT_EQ(::write(stranger->get(), kHead.data(), sizeof kHead), ssize_t{sizeof kHead});
+  // It is told why, and then nothing more.
+  std::array<char, 512> words{};
+  ssize_t count = 1;
+  while (count > 0) {
+    pollfd wait = {.fd = stranger->get(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(::poll(&wait, 1, -1), 1);
+    count = ::read(stranger->get(), words.data(), words.size());
+  }
+  AwaitCount(*client, 0);
+  StopDaemon();
+}
+
+TEST_F(RefusalsTest, WhoHasTooManyCallsUnderWayIsNotReadUntilTheyEnd) {
+  StartDaemon({"--config", MakeFile("config.json", R"({"callKilobytesEachConnection": 1})")});
+  auto client = Connect();
+  auto launch = LaunchRequest(*client, "halt");
+  launch.setName("one");
+  const rpc::Machine::Client machine = launch.send().wait(io_.waitScope).getMachine();
+  std::vector<kj::Promise<void>> drained;
+  for (int count = 0; count < 100; ++count) {
+    drained.push_back(client->host().drainRequest().send().ignoreResult());
+  }
+  auto listed = client->host().listRequest().send();
+  auto other = Connect();
+  EXPECT_EQ(List(*other).getMachines().size(), 1U);
+  EXPECT_FALSE(listed.poll(io_.waitScope));
+  Get(*other, "one").killRequest().send().wait(io_.waitScope);
+  for (auto& promise : drained) promise.wait(io_.waitScope);
+  listed.wait(io_.waitScope);
   StopDaemon();
 }
 
