@@ -1,5 +1,7 @@
 """Programs that run in the jail, whose root is empty: no loader is there, and no library."""
 
+load("//ci/bazel:linking.bzl", "STATIC_PIE")
+
 def jailed_binary(name, **kwargs):
     """A cc_binary that needs no file but its own.
 
@@ -10,7 +12,7 @@ def jailed_binary(name, **kwargs):
     native.cc_binary(
         name = name,
         linkopts = select({
-            "//ci/bazel:release": ["-static-pie"],
+            "//ci/bazel:release": STATIC_PIE,
             # A sanitizer's runtime wants its libraries, and is not jailed.
             "//jailer:linked_by_config": [],
             "//conditions:default": ["-static"],
