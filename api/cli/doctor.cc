@@ -17,6 +17,7 @@
 #include "api/cli/say.h"
 #include "api/cli/table/command_line.h"
 #include "api/cli/table/commands.h"
+#include "api/codec/text.h"
 #include "base/status.h"
 
 namespace mayfly::cli {
@@ -62,8 +63,8 @@ namespace {
   for (const Finding& finding : findings) {
     auto entry = list[position++];
     entry.setWeight(WeightOf(finding.weight));
-    entry.setWhat(finding.what.c_str());
-    if (!finding.remedy.empty()) entry.setRemedy(finding.remedy.c_str());
+    entry.setWhat(api::ToText(finding.what));
+    if (!finding.remedy.empty()) entry.setRemedy(api::ToText(finding.remedy));
   }
   return ToJson(doctor.asReader());
 }

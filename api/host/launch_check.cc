@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/codec/file_arrivals.h"
 #include "api/codec/machine_spec.h"
+#include "api/codec/utf8.h"
 #include "base/status.h"
 
 namespace mayfly::api {
@@ -88,6 +89,7 @@ absl::StatusOr<std::vector<VmLabel>> DecodeLabels(const std::string& field,
       return BadField(at + ".value", absl::StrCat("it has ", value.size(), " bytes; at most ",
                                                   kLongestLabelValue, " are taken"));
     }
+    if (!IsUtf8(value)) return BadField(at + ".value", "it is not UTF-8");
     if (std::ranges::any_of(labels, [&](const VmLabel& other) { return other.name == name; })) {
       return BadField(at + ".name", absl::StrCat("\"", ToAbsl(name), "\" is there twice"));
     }

@@ -208,7 +208,7 @@ TEST_F(BadInputTest, HelpAndVersionAreNoErrors) {
   const OwnedFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   Command command = Mayfly({"--help"});
   command.Stdout(full.get());
-  EXPECT_EQ(command.Run().exit_code, kFailure);
+  ExpectComplaint(command, kFailure, {"standard output", "No space left"});
 }
 
 }  // namespace

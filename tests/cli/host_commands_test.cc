@@ -73,6 +73,19 @@ class HostCommandsTest : public CliTest {
     EXPECT_THAT(result.err, Not(HasSubstr("exception")));
   }
 
+  // What another program reads in what `mayfly` says with `words`.
+  [[nodiscard]] std::string ParsedJson(const std::vector<std::string>& words) const {
+    const CommandResult said = Host(words).Run();
+    EXPECT_EQ(said.exit_code, 0) << said.err;
+    Command parser({"/usr/bin/python3", "-m", "json.tool", "--no-ensure-ascii"}, {"PYTHONUTF8=1"},
+                   Path("work"));
+    parser.Start();
+    parser.Write(said.out);
+    const CommandResult result = parser.Wait();
+    EXPECT_EQ(result.exit_code, 0) << result.err << said.out;
+    return result.out;
+  }
+
   std::optional<Command> daemon_;
 };
 
@@ -119,6 +132,27 @@ TEST_F(HostCommandsTest, OthersSeeAVmAndEndIt) {
   EXPECT_EQ(vm.Wait().exit_code, 143);
   EXPECT_THAT(Host({"events", "-n", "2"}).Run().out,
               AllOf(HasSubstr("launched  web"), HasSubstr("exited  web")));
+}
+
+TEST_F(HostCommandsTest, OtherProgramsUnderstandWhatIsJson) {
+  ExpectComplaint({"run", "--kernel", GuestPath("echo"), "--label", "job=\xff"}, kUsage,
+                  {"labels[0].value", "UTF-8"});
+  const std::string disk = MakeSparseFile("base", 65536) + ",overlay=" + Path("layer");
+  Command vm =
+      Mayfly({"run", "--kernel", GuestPath("echo"), "--name", "web", "--disk", disk, "--net",
+              "none,mac=02:00:00:00:00:07,address=192.0.2.0/24", "--label", "job=gr\xc3\xbcn"});
+  StartEcho(vm);
+  EXPECT_THAT(ParsedJson({"inspect", "web"}),
+              AllOf(HasSubstr("\"02:00:00:00:00:07\""), HasSubstr("\"192.0.2.0/24\"")));
+  EXPECT_THAT(ParsedJson({"stats", "web", "-o", "json"}), HasSubstr("\"02:00:00:00:00:07\""));
+  EXPECT_THAT(ParsedJson({"ps", "-o", "json"}), HasSubstr("\"web\""));
+  EXPECT_THAT(ParsedJson({"events", "-n", "1", "-o", "json"}), HasSubstr("\"launched\""));
+  EXPECT_THAT(ParsedJson({"version", "-o", "json"}), HasSubstr("\"date\""));
+  EXPECT_THAT(ParsedJson({"doctor", "-o", "json"}), HasSubstr("\"guestsCanRun\": true"));
+  vm.Write("quit\n");
+  EXPECT_EQ(vm.Wait().exit_code, 0);
+  EXPECT_THAT(ParsedJson({"disk", "info", Path("layer"), "-o", "json"}),
+              HasSubstr("\"diskBytes\": \"65536\""));
 }
 
 TEST_F(HostCommandsTest, UpdateChangesLimitsAndSizes) {

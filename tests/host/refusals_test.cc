@@ -54,6 +54,12 @@ TEST_F(RefusalsTest, ABadLaunchIsAnErrorThatNamesTheFieldAndLeavesNothing) {
               }),
               HasSubstr("INVALID_ARGUMENT: labels[1].name: "));
   EXPECT_THAT(error([](Request& request) {
+                auto labels = request.getSpec().initLabels(1);
+                labels[0].setName("a");
+                labels[0].setValue("\xff");
+              }),
+              HasSubstr("INVALID_ARGUMENT: labels[0].value: it is not UTF-8"));
+  EXPECT_THAT(error([](Request& request) {
                 request.getSpec().setCommandLine(std::string(2 << 20, 'x').c_str());
               }),
               HasSubstr("INVALID_ARGUMENT: spec: "));

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "api/codec/net_filter_codec.h"
 #include "api/codec/text.h"
+#include "api/codec/utf8.h"
 #include "api/mayfly.capnp.h"
 #include "virtio/net/ip_network.h"
 #include "virtio/net/mac_address.h"
@@ -55,7 +56,8 @@ class MacHandler final : public capnp::JsonCodec::Handler<capnp::Data> {
   codec.addFieldHandler(capnp::Schema::from<rpc::Net>().getFieldByName("mac"), macs);
   codec.addFieldHandler(capnp::Schema::from<rpc::NetStats>().getFieldByName("mac"), macs);
   const kj::String text = codec.encode(message);
-  return std::string(text.cStr(), text.size()) + "\n";
+  // Names of files, labels and what guests cause to be said may be anything.
+  return api::ValidUtf8({text.cStr(), text.size()}) + "\n";
 }
 
 }  // namespace
