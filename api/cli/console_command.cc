@@ -28,7 +28,7 @@ int ConsoleCommand(std::span<char* const> arguments) {
              return api::MachineClient::Follow(*machine, request.send().getInput());
            },
        .judge_loss = [&](const absl::Status& loss) -> absl::StatusOr<vmm::ExitStatus> {
-         return Annotate(loss, name);
+         return Annotate(loss, absl::StrCat("the host service at ", (*host)->path()));
        },
        .at_our_end = SessionVm::AtOurEnd::kLeaveVm},
       {});

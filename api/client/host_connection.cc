@@ -60,6 +60,8 @@ absl::StatusOr<kj::Own<HostConnection>> HostConnection::Open(kj::AsyncIoContext&
 }
 
 HostConnection::HostConnection(kj::Own<kj::AsyncCapabilityStream> stream)
-    : stream_(kj::mv(stream)), rpc_(*stream_, kMaxFdsFromHost) {}
+    : stream_(kj::mv(stream)),
+      rpc_(*stream_, kMaxFdsFromHost),
+      host_(rpc_.bootstrap().castAs<rpc::Host>()) {}
 
 }  // namespace mayfly::api

@@ -28,8 +28,8 @@ class HostConnection final {
   explicit HostConnection(kj::Own<kj::AsyncCapabilityStream> stream);
   KJ_DISALLOW_COPY(HostConnection);
 
-  // What the service offers first.
-  [[nodiscard]] rpc::Host::Client host() { return rpc_.bootstrap().castAs<rpc::Host>(); }
+  // What the service offers first. Asked for once: a connection that was lost cannot be asked again.
+  [[nodiscard]] rpc::Host::Client host() { return host_; }
 
   // Fulfilled when the service has closed the connection, or died.
   [[nodiscard]] kj::Promise<void> WhenLost() { return rpc_.onDisconnect(); }
@@ -41,6 +41,7 @@ class HostConnection final {
 
   kj::Own<kj::AsyncCapabilityStream> stream_;
   capnp::TwoPartyClient rpc_;
+  rpc::Host::Client host_;
 };
 
 }  // namespace mayfly::api

@@ -1,6 +1,7 @@
 #include <time.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <ctime>
 #include <limits>
@@ -18,30 +19,24 @@
 #include "api/cli/say.h"
 #include "api/cli/table/commands.h"
 #include "api/codec/text.h"
+#include "base/clock.h"
 #include "base/status.h"
 
 namespace mayfly::cli {
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kMillisecond = 1'000'000;
-
-[[nodiscard]] int64_t Now(clockid_t clock) {
-  timespec now{};
-  ::clock_gettime(clock, &now);
-  return now.tv_sec * kSecond + now.tv_nsec;
-}
-
 // A time of CLOCK_MONOTONIC as people write it, in UTC.
 [[nodiscard]] std::string FormatTime(uint64_t monotonic) {
-  const int64_t ago = Now(CLOCK_MONOTONIC) - static_cast<int64_t>(monotonic);
-  const int64_t then = Now(CLOCK_REALTIME) - ago;
-  const time_t seconds = then / kSecond;
+  using std::chrono::floor;
+  const Nanoseconds ago = MonotonicNow() - Nanoseconds(static_cast<Nanoseconds::rep>(monotonic));
+  const auto then = floor<std::chrono::milliseconds>(std::chrono::system_clock::now() - ago);
+  const time_t seconds = std::chrono::system_clock::to_time_t(floor<std::chrono::seconds>(then));
+  const auto milliseconds = then.time_since_epoch() % std::chrono::seconds(1);
   tm parts{};
   std::array<char, sizeof "2026-01-01T00:00:00"> text{};
   if (::gmtime_r(&seconds, &parts) == nullptr) return "";
   (void)std::strftime(text.data(), text.size(), "%FT%T", &parts);
-  return absl::StrFormat("%s.%03dZ", text.data(), then % kSecond / kMillisecond);
+  return absl::StrFormat("%s.%03dZ", text.data(), milliseconds.count());
 }
 
 [[nodiscard]] std::string KindOf(rpc::Event::Reader event) {
@@ -74,8 +69,9 @@ struct EventsOptions {
 // Prints what comes, until there were as many as wanted.
 class Printer final : public rpc::EventListener::Server {
  public:
-  Printer(const EventsOptions& options, Format format, kj::Own<kj::PromiseFulfiller<int>> enough)
-      : options_(options), format_(format), left_(options.count), enough_(kj::mv(enough)) {}
+  // All must outlive the printer, which goes with its connection.
+  Printer(const EventsOptions& options, Format format, kj::PromiseFulfiller<int>& enough)
+      : options_(options), format_(format), left_(options.count), enough_(enough) {}
 
  protected:
   kj::Promise<void> event(EventContext context) override {
@@ -87,7 +83,7 @@ class Printer final : public rpc::EventListener::Server {
     const int code = Print(Show(event, format_));
     if (--left_ == 0 || code != 0) {
       left_ = 0;
-      enough_->fulfill(int{code});
+      enough_.fulfill(int{code});
     }
     return kj::READY_NOW;
   }
@@ -96,7 +92,7 @@ class Printer final : public rpc::EventListener::Server {
   const EventsOptions& options_;
   Format format_;
   uint64_t left_;
-  kj::Own<kj::PromiseFulfiller<int>> enough_;
+  kj::PromiseFulfiller<int>& enough_;
 };
 
 [[nodiscard]] absl::Status Apply(int id, std::string_view value, EventsOptions& options) {
@@ -116,22 +112,23 @@ int EventsCommand(std::span<char* const> arguments) {
       command.Read([&](int id, std::string_view value) { return Apply(id, value, options); });
   if (code) return *code;
   if (!command.line().operands().empty()) options.name = command.line().operands().front();
+  auto enough = kj::newPromiseAndFulfiller<int>();
   auto host = command.Connect();
   if (!host.ok()) return command.Finish(host.status());
-  auto enough = kj::newPromiseAndFulfiller<int>();
   auto request = (*host)->host().eventsRequest();
-  request.setListener(kj::heap<Printer>(options, command.format(), kj::mv(enough.fulfiller)));
+  request.setListener(kj::heap<Printer>(options, command.format(), *enough.fulfiller));
   request.setSince(options.since);
   // The call may be answered at once, or when the connection ends.
   auto asked =
       request.send().ignoreResult().then([]() -> kj::Promise<int> { return kj::NEVER_DONE; });
   try {
     return enough.promise.exclusiveJoin(kj::mv(asked))
-        .exclusiveJoin((*host)->WhenLost().then(
-            []() -> int { KJ_FAIL_REQUIRE("the host service has gone away"); }))
+        .exclusiveJoin((*host)->WhenLost().then([]() -> kj::Promise<int> {
+          return KJ_EXCEPTION(DISCONNECTED, "the host service has gone away");
+        }))
         .wait((*host)->io().waitScope);
   } catch (const kj::Exception& exception) {
-    return command.Finish(api::FromException(exception));
+    return command.Finish((*host)->Explain(exception));
   }
 }
 

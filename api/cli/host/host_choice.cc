@@ -1,11 +1,8 @@
 #include "api/cli/host/host_choice.h"
 
-#include <sys/socket.h>
-
 #include <cstdlib>
 
 #include "api/client/host_connection.h"
-#include "base/owned_fd.h"
 #include "base/unix_address.h"
 
 namespace mayfly::cli {
@@ -29,9 +26,7 @@ HostChoice ChooseHost(const std::optional<std::string>& option) {
 
 bool HostAnswers(const std::string& path) {
   const absl::StatusOr<UnixAddress> address = UnixAddress::At(path);
-  if (!address.ok()) return false;
-  const OwnedFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  return socket.valid() && ::connect(socket.get(), address->get(), address->size()) == 0;
+  return address.ok() && address->Connect().ok();
 }
 
 void SetHost(const char* path) { ::setenv(kVariable, path, 1); }

@@ -13,9 +13,18 @@ absl::StatusOr<kj::Own<HostClient>> HostClient::Connect(const HostChoice& choice
     return absl::InvalidArgumentError(
         "which host service? Give its socket with --host or $MAYFLY_HOST");
   }
-  auto client = kj::heap<HostClient>();
+  auto client = kj::heap<HostClient>(choice.path);
   MAYFLY_ASSIGN_OR_RETURN(client->connection_, api::HostConnection::Open(client->io_, choice.path));
   return client;
+}
+
+absl::Status HostClient::Explain(const kj::Exception& exception) {
+  const bool is_lost =
+      exception.getType() == kj::Exception::Type::DISCONNECTED && WhenLost().poll(io_.waitScope);
+  if (!is_lost) return api::FromException(exception);
+  return absl::UnavailableError(
+      absl::StrCat("the connection to the host service at ", path_,
+                   " was lost; see whether mayflyd runs, and what it said"));
 }
 
 void HostClient::Pause(Nanoseconds time) {

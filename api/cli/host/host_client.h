@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "api/cli/host/host_choice.h"
@@ -24,9 +25,11 @@ class HostClient final {
   // Errors: with what to do.
   [[nodiscard]] static absl::StatusOr<kj::Own<HostClient>> Connect(const HostChoice& choice);
 
-  HostClient() : io_(kj::setupAsyncIo()) {}
+  explicit HostClient(std::string path) : path_(std::move(path)), io_(kj::setupAsyncIo()) {}
   KJ_DISALLOW_COPY(HostClient);
 
+  // Of the service's socket.
+  [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] kj::AsyncIoContext& io() { return io_; }
   [[nodiscard]] rpc::Host::Client host() { return connection_->host(); }
 
@@ -36,9 +39,11 @@ class HostClient final {
     try {
       return promise.wait(io_.waitScope);
     } catch (const kj::Exception& exception) {
-      return api::FromException(exception);
+      return Explain(exception);
     }
   }
+  // Of what a call has thrown: what to do where the service is gone.
+  [[nodiscard]] absl::Status Explain(const kj::Exception& exception);
 
   // Lets time pass.
   void Pause(Nanoseconds time);
@@ -51,6 +56,7 @@ class HostClient final {
       std::span<const LabelOption> labels);
 
  private:
+  std::string path_;
   kj::AsyncIoContext io_;
   kj::Own<api::HostConnection> connection_;
 };
