@@ -3,6 +3,9 @@
 #include <capnp/message.h>
 #include <kj/exception.h>
 
+#include <algorithm>
+#include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +26,7 @@
 #include "api/cli/table/command_line.h"
 #include "api/cli/table/commands.h"
 #include "api/cli/table/help_text.h"
+#include "api/cli/table/option_reader.h"
 #include "api/version.h"
 #include "base/standard_fds.h"
 #include "base/status.h"
@@ -50,6 +54,20 @@ namespace {
 [[nodiscard]] int Usage(absl::string_view what) {
   Complain(absl::StrCat(what, "; see mayfly --help"));
   return static_cast<int>(ExitCode::kUsage);
+}
+
+// Those in front of the command; answers the exit code where nothing is left to do.
+[[nodiscard]] std::optional<int> ReadOptions(OptionReader& reader) {
+  while (true) {
+    const absl::StatusOr<std::optional<GivenOption>> given = reader.Next();
+    if (!given.ok()) return Usage(given.status().message());
+    if (!given->has_value()) return std::nullopt;
+    const GivenOption& option = **given;
+    if (option.id == kHelpOption) return Print(HelpText(kMayflyCommand, "mayfly"));
+    if (option.id == static_cast<int>(MainOption::kVersion)) return PrintVersion();
+    if (*option.value == '\0') return Usage("--host: give a service's socket, or none");
+    SetHost(option.value);
+  }
 }
 
 struct Work {
@@ -83,16 +101,10 @@ constexpr std::array kWorks = {
   Timeline timeline;
   timeline.Record(TimelineStep::kRequested);
   OccupyStandardFds();
-  auto words = arguments.subspan(std::min<size_t>(arguments.size(), 1));
-  // --host SOCKET, --host=SOCKET
-  constexpr std::string_view kHostWord = "--host";
-  while (!words.empty() && std::string_view(words.front()).starts_with(kHostWord)) {
-    const std::string_view word = words.front();
-    const bool is_joined = word.size() > kHostWord.size();
-    if (is_joined ? word[kHostWord.size()] != '=' : words.size() < 2) break;
-    SetHost(is_joined ? words[0] + kHostWord.size() + 1 : words[1]);
-    words = words.subspan(is_joined ? 1 : 2);
-  }
+  std::span<char* const> words = arguments.subspan(std::min<size_t>(arguments.size(), 1));
+  OptionReader reader(kMayflyCommand, words);
+  if (const auto code = ReadOptions(reader)) return *code;
+  words = reader.rest();
   if (words.empty()) return Usage("a command is needed");
   const std::string_view command = words.front();
   const auto rest = words.subspan(1);
@@ -100,8 +112,6 @@ constexpr std::array kWorks = {
   for (const Work& work : kWorks) {
     if (command == work.name) return work.function(rest);
   }
-  if (command == "--help" || command == "-h") return Print(HelpText(kMayflyCommand, "mayfly"));
-  if (command == "--version") return PrintVersion();
   return Usage(absl::StrCat("\"", ToAbsl(command), "\" is no command"));
 }
 

@@ -27,7 +27,7 @@ namespace {
       all.push_back(std::move(candidate));
       continue;
     }
-    const HostChoice choice = ChooseHost(std::nullopt);
+    const HostChoice choice = ChooseHost(candidate.host);
     if (choice.path.empty() || !HostAnswers(choice.path)) continue;
     auto host = HostClient::Connect(choice);
     if (!host.ok()) continue;

@@ -53,6 +53,9 @@ class BadInputTest : public CliTest {
 TEST_F(BadInputTest, Commands) {
   ExpectComplaint(Mayfly({}), kUsage, {"--help"});
   ExpectComplaint(Mayfly({"fly"}), kUsage, {"\"fly\"", "--help"});
+  ExpectComplaint(Mayfly({"--wings"}), kUsage, {"\"--wings\"", "mayfly --help"});
+  ExpectComplaint(Mayfly({"--host"}), kUsage, {"--host: a value is missing"});
+  ExpectComplaint(Mayfly({"--host=", "ps"}), kUsage, {"--host: give a service's socket"});
   ExpectComplaint(Mayfly({"run"}), kUsage, {"--kernel", "mayfly run --help"});
   ExpectComplaint(Mayfly({"run", "--wings", "2"}), kUsage, {"--wings", "mayfly run --help"});
   ExpectComplaint(Mayfly({"doctor", "who"}), kUsage, {"\"who\"", "mayfly doctor --help"});
@@ -198,8 +201,13 @@ TEST_F(BadInputTest, DoctorAgrees) {
 }
 
 TEST_F(BadInputTest, HelpAndVersionAreNoErrors) {
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"--help"}, {"--version"}, {"run", "--help"}, {"doctor", "--help"}}) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"--help"},
+                                             {"-h"},
+                                             {"--vers"},
+                                             {"--host=none", "--help"},
+                                             {"run", "--help"},
+                                             {"doctor", "--help"}}) {
     const CommandResult result = Mayfly(words).Run();
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_THAT(result.out, Not(IsEmpty()));

@@ -14,13 +14,12 @@ namespace mayfly::cli {
 
 // What may stand for a value.
 enum class Kind {
-  kNone,       // there is no value
-  kText,       // nothing that a shell could know
-  kFile,       //
-  kDirectory,  //
-  kChoice,     // what stands in `argument`, with '|' in between
-  kMachine,    // a VM of the host, by its name or number
-  kCommand,    // of `mayfly`
+  kNone,     // there is no value
+  kText,     // nothing that a shell could know
+  kFile,     //
+  kChoice,   // what stands in `argument`, with '|' in between
+  kMachine,  // a VM of the host, by its name or number
+  kCommand,  // of `mayfly`
 };
 
 enum class Place { kFirst, kBehind, kAnywhere };
@@ -35,7 +34,6 @@ struct Word {
 };
 
 enum class Presence { kNone, kRequired, kOptional };
-enum class Times { kOnce, kRepeated };
 
 struct Option {
   int id = 0;  // what the command knows it by; from 256 on, so that no letter is meant
@@ -46,7 +44,6 @@ struct Option {
   Presence presence = Presence::kNone;  // of the argument
   Kind kind = Kind::kNone;
   std::span<const Word> words = {};
-  Times times = Times::kOnce;
   // Another form, for the help alone: "=FILE", and what it does.
   std::string_view other_form = {};
   std::string_view other_help = {};

@@ -37,8 +37,6 @@ class Collector final {
         return;
       case Kind::kFile:
         return Add(What::kFiles, std::string(prefix));
-      case Kind::kDirectory:
-        return Add(What::kDirectories, std::string(prefix));
       case Kind::kChoice:
         return AddChoices(choices, prefix);
       case Kind::kMachine:
@@ -106,20 +104,31 @@ struct Position {
   const Command* command;
   const Option* awaiting = nullptr;  // a value
   bool only_words = false;           // "--" was there
+  std::optional<std::string> host = {};
 };
+
+[[nodiscard]] bool IsHost(const Option* option) {
+  return option != nullptr && option->id == kHostOption;
+}
 
 [[nodiscard]] Position Walk(const Command& program, std::span<const std::string_view> words) {
   Position position{.command = &program};
   for (const std::string_view word : words) {
     if (position.awaiting != nullptr) {
+      if (IsHost(position.awaiting)) position.host = word;
       position.awaiting = nullptr;
     } else if (position.only_words) {
       continue;
     } else if (word == "--") {
       position.only_words = true;
     } else if (word.starts_with("-")) {
-      const Option* const option = FindOption(*position.command, word);
-      if (option != nullptr && option->presence == Presence::kRequired) position.awaiting = option;
+      const size_t equals = word.find('=');
+      const Option* const option = FindOption(*position.command, word.substr(0, equals));
+      if (equals != std::string_view::npos) {
+        if (IsHost(option)) position.host = word.substr(equals + 1);
+      } else if (option != nullptr && option->presence == Presence::kRequired) {
+        position.awaiting = option;
+      }
     } else if (const Command* const part = FindPart(*position.command, word)) {
       position.command = part;
     }
@@ -135,8 +144,6 @@ struct Position {
       return "part";
     case What::kFiles:
       return "files";
-    case What::kDirectories:
-      return "directories";
     case What::kMachines:
       return "machines";
   }
@@ -170,7 +177,9 @@ std::vector<Candidate> Complete(const Command& program, std::span<const std::str
   } else {
     collector.AddKind(command.operands, command.choices, "");
   }
-  return collector.Take();
+  std::vector<Candidate> candidates = collector.Take();
+  for (Candidate& candidate : candidates) candidate.host = position.host;
+  return candidates;
 }
 
 std::string FormatCandidates(std::span<const Candidate> candidates) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,15 +13,15 @@ namespace mayfly::cli {
 // What a word can go on with.
 struct Candidate {
   enum class What {
-    kWord,   // `text` is the whole word
-    kPart,   // `text` begins it: no blank behind
-    kFiles,  // names of files, each behind `text`
-    kDirectories,
+    kWord,      // `text` is the whole word
+    kPart,      // `text` begins it: no blank behind
+    kFiles,     // names of files, each behind `text`
     kMachines,  // names of VMs, each behind `text`
   };
   What what = What::kWord;
   std::string text;
   std::string help = {};
+  std::optional<std::string> host = {};  // of kMachines: what --host says, where it is there
 };
 
 // `words`: those behind `mayfly`, up to the one that the cursor is in, which may be empty.

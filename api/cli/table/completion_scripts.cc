@@ -31,13 +31,12 @@ _mayfly() {
         [[ $kind == word ]] || compopt -o nospace
         COMPREPLY+=("${text:cut}")
         ;;
-      files | directories)
+      files)
         compopt -o filenames
-        [[ $kind == files ]] && kind=-f || kind=-d
         while IFS= read -r path; do
           path=$text$path
           COMPREPLY+=("${path:cut}")
-        done < <(compgen "$kind" -- "${current:${#text}}")
+        done < <(compgen -f -- "${current:${#text}}")
         ;;
     esac
   done < <("${words[0]}" complete -- "${words[@]:1}" 2>/dev/null)
@@ -54,16 +53,13 @@ _mayfly() {
     case $kind in
       word) whole+=("${text//:/\\:}:$help") ;;
       part) begun+=("${text//:/\\:}:$help") ;;
-      files | directories) files=$kind prefix=$text ;;
+      files) files=1 prefix=$text ;;
     esac
   done < <("${(Q)words[1]}" complete -- "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)
   (($#whole)) && _describe mayfly whole
   (($#begun)) && _describe mayfly begun -S ''
   [[ -n $files ]] && compset -P "${(b)prefix}"
-  case $files in
-    files) _files ;;
-    directories) _files -/ ;;
-  esac
+  [[ -n $files ]] && _files
 }
 compdef _mayfly mayfly
 )script";
@@ -77,11 +73,9 @@ function __mayfly_complete
         switch $fields[1]
             case word part
                 printf '%s\t%s\n' $fields[2] $fields[3]
-            case files directories
+            case files
                 set -l rest (string sub -s (math 1 + (string length -- "$fields[2]")) -- "$current")
-                set -l paths (__fish_complete_path $rest)
-                test $fields[1] = files; or set paths (__fish_complete_directories $rest)
-                for path in $paths
+                for path in (__fish_complete_path $rest)
                     printf '%s%s\n' $fields[2] $path
                 end
         end

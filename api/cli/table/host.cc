@@ -29,8 +29,7 @@ constexpr std::array kPsOptions = {
            .argument = "NAME=VALUE",
            .help = "only those that have this label; repeat for more",
            .presence = Presence::kRequired,
-           .kind = Kind::kText,
-           .times = Times::kRepeated},
+           .kind = Kind::kText},
     Option{.id = Id(PsOption::kQuiet), .letter = 'q', .name = "quiet", .help = "names alone"},
     kOutput,
     kHost,
@@ -90,11 +89,11 @@ constexpr std::array kConsoleNotes = {
          "On a terminal every key goes to the guest; Ctrl-] and then q leaves the VM to itself. So "
          "do SIGINT, SIGTERM and SIGHUP, and the end of this command."},
     Note{"Exit status",
-         "As of `mayfly run` where the VM has ended; 0 where it was left, 2 or 125 where there is "
-         "no such VM."}};
+         "As of `mayfly run` where the VM has ended, or a signal this command; 0 where the VM was "
+         "left by keys; 125 where there is none of that name."}};
 
 constexpr std::array kWaitNotes = {
-    Note{"Exit status", "As of `mayfly run`; 2 or 125 where there is no such VM."}};
+    Note{"Exit status", "As of `mayfly run`; 125 where there is no such VM."}};
 
 constexpr std::array kDiskLimitWords = {
     Word{"iops", "N[:BURST]", "at most so many requests in a second, and so many at once",
@@ -117,8 +116,7 @@ constexpr std::array kUpdateOptions = {
                    "no WORD follows. WORD is one of",
            .presence = Presence::kRequired,
            .kind = Kind::kText,
-           .words = kDiskLimitWords,
-           .times = Times::kRepeated},
+           .words = kDiskLimitWords},
     Option{.id = Id(UpdateOption::kNet),
            .name = "net",
            .argument = "NUMBER[,WORD]...",
@@ -127,15 +125,13 @@ constexpr std::array kUpdateOptions = {
                    "of",
            .presence = Presence::kRequired,
            .kind = Kind::kText,
-           .words = kNetLimitWords,
-           .times = Times::kRepeated},
+           .words = kNetLimitWords},
     Option{.id = Id(UpdateOption::kResize),
            .name = "resize",
            .argument = "NUMBER",
            .help = "tell the guest the size that the disk's file has now; make it larger first",
            .presence = Presence::kRequired,
-           .kind = Kind::kText,
-           .times = Times::kRepeated},
+           .kind = Kind::kText},
     kHost,
     kHelp,
 };

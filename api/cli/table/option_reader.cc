@@ -33,9 +33,9 @@ struct GetoptWords {
 [[nodiscard]] GetoptWords WordsOf(const Command& command) {
   GetoptWords words;
   size_t letters = 0;
-  // '+': stop at the first word that is no option, unless the command has such words. ':': tell a
-  // missing value from an unknown option.
-  if (command.operands == Kind::kNone) words.letters.at(letters++) = '+';
+  // '+': stop at the first word that is no option, unless the command has such words, and options
+  // behind them are its own. ':': tell a missing value from an unknown option.
+  if (command.operands == Kind::kNone || !command.parts.empty()) words.letters.at(letters++) = '+';
   words.letters.at(letters++) = ':';
   size_t names = 0;
   for (const Option& given : command.options) {
@@ -94,8 +94,9 @@ std::span<char* const> OptionReader::rest() const {
 
 std::string_view OptionReader::WordAtFault() const {
   static std::array<char, 3> letter = {'-', 0, 0};
+  // Within a word of several letters, getopt has not gone on yet: what is before it is in order.
   const std::string_view word = words_[static_cast<size_t>(optind > 1 ? optind - 1 : 1)];
-  if (word.starts_with("--")) return word;
+  if (optind > before_ && word.starts_with("--")) return word;
   letter[1] = static_cast<char>(optopt);
   return {letter.data(), 2};
 }

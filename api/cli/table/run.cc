@@ -107,16 +107,14 @@ constexpr std::array kOptions = {
                    "one of",
            .presence = Presence::kRequired,
            .kind = Kind::kFile,
-           .words = kDiskWords,
-           .times = Times::kRepeated},
+           .words = kDiskWords},
     Option{.id = Id(RunOption::kNet),
            .name = "net",
            .argument = "WAY[,WORD]...",
            .help = "a network card, as eth0, eth1, ... in this order. WAY is the first of its "
                    "words: one of the first four",
            .presence = Presence::kRequired,
-           .words = kNetWords,
-           .times = Times::kRepeated},
+           .words = kNetWords},
     Option{.id = Id(RunOption::kCpus),
            .name = "cpus",
            .argument = "N",
@@ -135,8 +133,7 @@ constexpr std::array kOptions = {
            .argument = "WORD[,WORD]...",
            .help = "what the VM may take of this host, its VMM included. WORD is one of",
            .presence = Presence::kRequired,
-           .words = kLimitWords,
-           .times = Times::kRepeated},
+           .words = kLimitWords},
     Option{.id = Id(RunOption::kCgroupParent),
            .name = "cgroup-parent",
            .argument = "NAME",
@@ -172,8 +169,7 @@ constexpr std::array kOptions = {
            .help = "a word about the VM, which the host service keeps for `mayfly ps --label`; "
                    "repeat for more",
            .presence = Presence::kRequired,
-           .kind = Kind::kText,
-           .times = Times::kRepeated},
+           .kind = Kind::kText},
     Option{.id = Id(RunOption::kOnHost),
            .name = "host",
            .argument = "SOCKET",
@@ -200,9 +196,9 @@ constexpr std::array kNotes = {
     Note{"Exit status",
          "The guest's own where it gives one; 0 after power-off or reset; 134 after a guest "
          "panic, 137 where memory ran out (--limit memory), 139 after a triple fault; 124 after "
-         "the timeout; 130, 143 or 129 where SIGINT, SIGTERM or SIGHUP ended it, 141 where nobody "
-         "reads standard output any more; 2 for a bad command, file or setting; 125 where the VMM "
-         "or the host failed; 159 where the VMM broke its rules."},
+         "the timeout; 130, 143, 129 or 131 where SIGINT, SIGTERM, SIGHUP or SIGQUIT ended it, 141 "
+         "where nobody reads standard output any more; 2 for a bad command, file or setting; 125 "
+         "where the VMM or the host failed; 159 where the VMM broke its rules."},
     Note{"Host service",
          "Where a host service (mayflyd) is named, or this user's own runs, it has the VM, which "
          "others of its user can see and use then. The files are opened by this command all the "

@@ -107,6 +107,24 @@ TEST(OptionReader, MistakesNameTheWord) {
   EXPECT_EQ(error({"--cpus"}), "--cpus: a value is missing");
 }
 
+TEST(OptionReader, MistakesAmongLettersNameTheLetter) {
+  for (const char* const letters : {"-xq", "-qx"}) {
+    const Words words({"--all", letters});
+    OptionReader reader(kPsCommand, words);
+    auto given = reader.Next();
+    while (given.ok()) given = reader.Next();
+    EXPECT_THAT(std::string(given.status().message()), HasSubstr("\"-x\"")) << letters;
+  }
+}
+
+TEST(OptionReader, OptionsOfAPartAreNotThoseOfTheProgram) {
+  const Words words({"--ho", "/s", "ps", "--all"});
+  OptionReader reader(kMayflyCommand, words);
+  EXPECT_STREQ((*reader.Next().value()).value, "/s");
+  EXPECT_EQ(reader.Next().value(), std::nullopt);
+  EXPECT_EQ(reader.rest().size(), 2U);
+}
+
 std::string Completions(std::initializer_list<std::string_view> words) {
   const std::vector<std::string_view> copies(words);
   std::string text;
@@ -127,6 +145,17 @@ TEST(Completion, OfCommands) {
   EXPECT_EQ(Completions({"--host", "/s", "kill", "one", "t"}), "machines:");
   EXPECT_THAT(Completions({"man", ""}), HasSubstr("disk doctor version"));
   EXPECT_EQ(Completions({"disk", "info", "over"}), "files:");
+}
+
+TEST(Completion, VmsAreThoseOfTheServiceThatIsNamed) {
+  const auto host = [](std::initializer_list<std::string_view> words) {
+    const std::vector<std::string_view> copies(words);
+    return Complete(kMayflyCommand, copies).at(0).host;
+  };
+  EXPECT_EQ(host({"kill", ""}), std::nullopt);
+  EXPECT_EQ(host({"--host", "/s", "kill", ""}), "/s");
+  EXPECT_EQ(host({"--host=/s", "kill", ""}), "/s");
+  EXPECT_EQ(host({"--host=/s", "kill", "--host", "/t", "one", ""}), "/t");
 }
 
 TEST(Completion, OfOptionsAndTheirValues) {
