@@ -28,7 +28,7 @@ class HostConnection final {
   explicit HostConnection(kj::Own<kj::AsyncCapabilityStream> stream);
   KJ_DISALLOW_COPY(HostConnection);
 
-  // What the service offers first. Asked for once: a connection that was lost cannot be asked again.
+  // What the service offers first. Asked for once: a lost connection cannot be asked again.
   [[nodiscard]] rpc::Host::Client host() { return host_; }
 
   // Fulfilled when the service has closed the connection, or died.

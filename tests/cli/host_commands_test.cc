@@ -128,6 +128,8 @@ TEST_F(HostCommandsTest, OthersSeeAVmAndEndIt) {
   EXPECT_THAT(Host({"top", "--every", "100ms"}).Run().out,
               AllOf(HasSubstr("1 VMs with 1 CPUs"), HasSubstr("web")));
   EXPECT_THAT(Host({"complete", "--", "kill", ""}).Run().out, StartsWith("word\tweb\t"));
+  EXPECT_THAT(Mayfly({"complete", "--", "--host", Socket(), "kill", ""}).Run().out,
+              HasSubstr("\tweb\t"));
   EXPECT_EQ(Host({"kill", "web"}).Run().exit_code, 0);
   EXPECT_EQ(vm.Wait().exit_code, 143);
   EXPECT_THAT(Host({"events", "-n", "2"}).Run().out,
@@ -314,6 +316,23 @@ TEST_F(HostCommandsTest, DetachedVmsAreKeptUntilTheyAreRemoved) {
   EXPECT_EQ(Host({"ps", "-aq"}).Run().out, "");
 }
 
+TEST_F(HostCommandsTest, ALostServiceIsSaidWithItsSocket) {
+  Command top = Host({"top", "--every", "100ms", "-n", "1000000"});
+  top.Start();
+  top.AwaitOutput("VMs with");
+  Command events = Host({"events"});
+  events.Start();
+  EXPECT_EQ(Host({"run", "--kernel", GuestPath("hello")}).Run().exit_code, 0);
+  events.AwaitOutput("launched");
+  daemon_->Signal(SIGTERM);
+  for (Command* const command : {&top, &events}) {
+    const CommandResult result = command->Wait();
+    EXPECT_EQ(result.exit_code, kFailure);
+    EXPECT_THAT(result.err, AllOf(HasSubstr("the host service at " + Socket() + " was lost"),
+                                  HasSubstr("whether mayflyd runs")));
+  }
+}
+
 TEST_F(HostCommandsTest, MistakesAreSaid) {
   for (const char* command :
        {"console", "wait", "pause", "resume", "stop", "kill", "rm", "stats", "inspect"}) {
@@ -331,6 +350,7 @@ TEST_F(HostCommandsTest, MistakesAreSaid) {
   ExpectComplaint({"ps", "--label", "team"}, kUsage, {"--label", "NAME=VALUE"});
   ExpectComplaint({"ps", "extra"}, kUsage, {"\"extra\""});
   ExpectComplaint({"ps", "-o", "xml"}, kUsage, {"\"xml\""});
+  ExpectComplaint({"ps", "-q", "-o", "json"}, kUsage, {"--quiet", "--output"});
   ExpectComplaint({"top", "--every", "1ms"}, kUsage, {"100ms"});
   ExpectComplaint({"events", "--since", "x"}, kUsage, {"--since"});
   ExpectComplaint({"--host", "/nonexistent/socket", "ps"}, kFailure,

@@ -62,6 +62,9 @@ int PsCommand(std::span<char* const> arguments) {
   const auto code =
       command.Read([&](int id, std::string_view value) { return Apply(id, value, options); });
   if (code) return *code;
+  if (options.quiet && command.format() == Format::kJson) {
+    return command.line().Usage("--quiet: names alone are text; leave it, or --output, away");
+  }
   auto host = command.Connect();
   if (!host.ok()) return command.Finish(host.status());
   auto list = (*host)->List(options.labels);

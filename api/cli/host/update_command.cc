@@ -14,27 +14,28 @@
 namespace mayfly::cli {
 namespace {
 
-[[nodiscard]] absl::Status Make(const Change& change, HostClient& host,
-                                rpc::Machine::Client& machine) {
+// Answers what is to be said of it.
+[[nodiscard]] absl::StatusOr<std::string> Make(const Change& change, HostClient& host,
+                                               rpc::Machine::Client& machine) {
   switch (change.what) {
     case UpdateOption::kDisk: {
       auto request = machine.updateDiskRequest();
       request.setDisk(change.number);
       api::EncodeRateLimits(change.disk, request.initLimits());
-      return host.Await(request.send()).status();
+      MAYFLY_RETURN_IF_ERROR(host.Await(request.send()).status());
+      return std::string();
     }
     case UpdateOption::kNet: {
       auto request = machine.updateNetRequest();
       EncodeNetChange(change, request);
-      return host.Await(request.send()).status();
+      MAYFLY_RETURN_IF_ERROR(host.Await(request.send()).status());
+      return std::string();
     }
     case UpdateOption::kResize: {
       auto request = machine.resizeDiskRequest();
       request.setDisk(change.number);
       MAYFLY_ASSIGN_OR_RETURN(const auto response, host.Await(request.send()));
-      const std::string line =
-          absl::StrCat("disk ", change.number, ": ", FormatSize(response.getBytes()), "\n");
-      return Print(line) == 0 ? absl::OkStatus() : absl::InternalError("standard output is lost");
+      return absl::StrCat("disk ", change.number, ": ", FormatSize(response.getBytes()), "\n");
     }
   }
   return absl::InternalError("a change without a meaning");
@@ -59,8 +60,9 @@ int UpdateCommand(std::span<char* const> arguments) {
   auto machine = (*host)->Get(command.line().operands().front());
   if (!machine.ok()) return command.Finish(machine.status());
   for (const Change& change : changes) {
-    const absl::Status status = Make(change, **host, *machine);
-    if (!status.ok()) return command.Finish(Annotate(status, NameOf(change.what)));
+    const absl::StatusOr<std::string> made = Make(change, **host, *machine);
+    if (!made.ok()) return command.Finish(Annotate(made.status(), NameOf(change.what)));
+    if (const int failure = Print(*made); failure != 0) return failure;
   }
   return command.Finish(absl::OkStatus());
 }
