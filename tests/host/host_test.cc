@@ -14,6 +14,7 @@ namespace mayfly::testing {
 namespace {
 
 constexpr std::chrono::seconds kPatience{60};
+constexpr uint64_t kSmallMemory = uint64_t{8} << 20;
 
 }  // namespace
 
@@ -55,6 +56,34 @@ void HostTest::KillDaemon() {
   daemon_.reset();
 }
 
+void HostTest::AwaitTraces(const Traces& before) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (TracesNow() != before) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      FAIL() << TracesNow() << "; there were " << before;
+    }
+    Pause();
+  }
+}
+
+void HostTest::AwaitTaken(api::HostConnection& client, unsigned count) {
+  const auto taken = [&] {
+    return client.host().capacityRequest().send().wait(io_.waitScope).getCapacity().getMachines();
+  };
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (taken() != count) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      FAIL() << taken() << " VMs, not " << count;
+    }
+    Pause();
+  }
+}
+
+Command HostTest::MayflyOfHost(std::vector<std::string> words) const {
+  words.insert(words.begin(), {"--host", socket()});
+  return Mayfly(std::move(words));
+}
+
 kj::Own<api::HostConnection> HostTest::Connect() {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (true) {
@@ -75,6 +104,13 @@ capnp::Request<rpc::Host::LaunchParams, rpc::Host::LaunchResults> HostTest::Laun
   EXPECT_TRUE(file.valid()) << guest;
   request.initSpec().initKernel().setFile(kj::heap<api::FdFile>(std::move(file)));
   request.setStart(true);
+  return request;
+}
+
+capnp::Request<rpc::Host::LaunchParams, rpc::Host::LaunchResults> HostTest::SmallLaunchRequest(
+    api::HostConnection& client, const std::string& guest) {
+  auto request = LaunchRequest(client, guest);
+  request.getSpec().setMemoryBytes(kSmallMemory);
   return request;
 }
 

@@ -11,6 +11,7 @@
 #include "api/codec/rpc_status.h"
 #include "api/mayfly.capnp.h"
 #include "tests/cli/cli_test.h"
+#include "tests/host/traces.h"
 
 namespace mayfly::testing {
 
@@ -32,12 +33,23 @@ class HostTest : public CliTest {
   // As if the host had crashed.
   void KillDaemon();
   [[nodiscard]] Command& daemon() { return *daemon_; }
+  [[nodiscard]] Traces TracesNow() const { return Traces::Of(daemon_->pid(), socket()); }
+  // Until nothing is left of what came since `before`; fails the test where that takes too long.
+  void AwaitTraces(const Traces& before);
+  // Until all that VMs took of the service is given back but what `count` of them have, ending ones
+  // among them, which are not listed any more.
+  void AwaitTaken(api::HostConnection& client, unsigned count);
+  // `mayfly` with these words, for the running service.
+  [[nodiscard]] Command MayflyOfHost(std::vector<std::string> words) const;
 
   // Tries until somebody listens.
   [[nodiscard]] kj::Own<api::HostConnection> Connect();
   // A request for a VM that runs `guest`, whose console nobody reads, and is started.
   [[nodiscard]] static capnp::Request<rpc::Host::LaunchParams, rpc::Host::LaunchResults>
   LaunchRequest(api::HostConnection& client, const std::string& guest);
+  // The same, of the least memory that a guest can have.
+  [[nodiscard]] static capnp::Request<rpc::Host::LaunchParams, rpc::Host::LaunchResults>
+  SmallLaunchRequest(api::HostConnection& client, const std::string& guest);
   [[nodiscard]] rpc::Machine::Client Get(api::HostConnection& client, const std::string& name);
   [[nodiscard]] capnp::Response<rpc::Host::ListResults> List(api::HostConnection& client);
   // Until `count` VMs are listed; fails the test where that takes too long.

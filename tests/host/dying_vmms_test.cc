@@ -1,0 +1,94 @@
+// VMMs that die: who waits for them is told, and nobody else notices.
+
+#include <signal.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/host/host_test.h"
+
+namespace mayfly::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr unsigned kDeaths = 20;
+
+class DyingVmmsTest : public HostTest {
+ protected:
+  [[nodiscard]] uint64_t InternalErrors(api::HostConnection& client) {
+    auto answer = client.host().statsRequest().send().wait(io_.waitScope);
+    return answer.getStats()
+        .getExits()[static_cast<unsigned>(rpc::ExitReason::INTERNAL_ERROR)]
+        .getCount();
+  }
+  // The processes of the VMs that `client` sees.
+  [[nodiscard]] std::vector<pid_t> Processes(api::HostConnection& client) {
+    std::vector<pid_t> processes;
+    auto list = List(client);
+    for (const auto machine : list.getMachines()) {
+      if (machine.getPid() != 0) processes.push_back(static_cast<pid_t>(machine.getPid()));
+    }
+    return processes;
+  }
+};
+
+TEST_F(DyingVmmsTest, EachIsToldWithItsReasonAndCounted) {
+  StartDaemon();
+  auto client = Connect();
+  auto survivor = SmallLaunchRequest(*client, "halt").send().wait(io_.waitScope).getMachine();
+  const pid_t its_process = Processes(*client).at(0);
+  (void)SmallLaunchRequest(*client, "exit_status")
+      .send()
+      .getMachine()
+      .waitRequest()
+      .send()
+      .wait(io_.waitScope);
+  AwaitTaken(*client, 1);
+  const Traces before = TracesNow();
+  for (unsigned death = 0; death < kDeaths; ++death) {
+    auto launch = SmallLaunchRequest(*client, "halt").send();
+    rpc::Machine::Client machine = launch.getMachine();
+    auto waited = machine.waitRequest().send();
+    launch.ignoreResult().wait(io_.waitScope);
+    for (const pid_t process : Processes(*client)) {
+      if (process == its_process) continue;
+      EXPECT_EQ(::kill(process, SIGKILL), 0);
+    }
+    const auto status = waited.wait(io_.waitScope);
+    EXPECT_EQ(status.getStatus().getReason(), rpc::ExitReason::INTERNAL_ERROR);
+    EXPECT_THAT(std::string(status.getStatus().getDetail().cStr()), HasSubstr("signal 9"));
+    EXPECT_TRUE(absl::IsUnavailable(ErrorOf(machine.statsRequest().send())));
+    EXPECT_TRUE(absl::IsUnavailable(ErrorOf(machine.killRequest().send())));
+  }
+  EXPECT_EQ(InternalErrors(*client), kDeaths);
+  AwaitTaken(*client, 1);
+  AwaitTraces(before);
+  EXPECT_TRUE(ErrorOf(survivor.statsRequest().send()).ok());
+  StopDaemon();
+}
+
+// Killed as soon as there is a process, while the launch goes on.
+TEST_F(DyingVmmsTest, EvenOneThatDiesInItsLaunchIsToldToWhoWaits) {
+  StartDaemon();
+  auto client = Connect();
+  auto onlooker = Connect();
+  AwaitTaken(*onlooker, 0);
+  const Traces before = TracesNow();
+  for (unsigned death = 0; death < kDeaths; ++death) {
+    auto launch = SmallLaunchRequest(*client, "halt").send();
+    auto waited = launch.getMachine().waitRequest().send();
+    std::vector<pid_t> processes;
+    while (processes.empty()) processes = Processes(*onlooker);
+    EXPECT_EQ(::kill(processes.at(0), SIGKILL), 0);
+    launch.ignoreResult().wait(io_.waitScope);
+    const auto status = waited.wait(io_.waitScope);
+    EXPECT_EQ(status.getStatus().getReason(), rpc::ExitReason::INTERNAL_ERROR);
+  }
+  AwaitTaken(*onlooker, 0);
+  AwaitTraces(before);
+  StopDaemon();
+}
+
+}  // namespace
+}  // namespace mayfly::testing
