@@ -10,6 +10,8 @@
 namespace mayfly::api {
 namespace {
 
+constexpr uint16_t kWrite = 0;  // the method's number in the schema
+
 [[nodiscard]] std::string LossNotice(uint64_t dropped) {
   if (dropped == 0) return {};
   return absl::StrCat("\r\n[mayfly: ", dropped, " bytes of console output were lost here]\r\n");
@@ -29,6 +31,8 @@ ConsolePump::ConsolePump(vmm::Console& console, kj::UnixEventPort& port)
 
 void ConsolePump::Attach(rpc::ByteStream::Client reader) {
   has_reader_ = true;
+  task_ = nullptr;
+  under_way_.clear();
   // A reader that fails has gone: nobody is to be told, and the VM goes on.
   task_ = Run(std::move(reader))
               .catch_([](kj::Exception&&) {})
@@ -57,11 +61,11 @@ kj::Promise<void> ConsolePump::Run(rpc::ByteStream::Client reader) {
         [this, reader = std::move(reader)]() mutable { return Run(std::move(reader)); });
   }
   if (finished_) {
-    // What was written before it arrives before it: nobody needs to wait for the answer. But with
-    // the reader would go the writes that are under way to it, where a client or a host service on
-    // the way there takes their end for a wish to cancel them.
+    // What was written before it arrives before it: nobody needs to wait for the answer. But the
+    // writes that are under way must not go, where a client or a host service on the way there
+    // takes that for a wish to cancel them.
     auto ended = reader.endRequest().send().ignoreResult();
-    ended.attach(std::move(reader)).detach([](kj::Exception&&) {});
+    ended.attach(std::move(reader), std::exchange(under_way_, {})).detach([](kj::Exception&&) {});
     return kj::READY_NOW;
   }
   return observer_.whenBecomesReadable()
@@ -72,11 +76,17 @@ kj::Promise<void> ConsolePump::Run(rpc::ByteStream::Client reader) {
 kj::Promise<void> ConsolePump::Send(rpc::ByteStream::Client& reader, size_t bytes,
                                     uint64_t dropped) {
   const std::string notice = LossNotice(dropped);
-  auto request = reader.writeRequest();
-  auto data = request.initBytes(static_cast<capnp::uint>(notice.size() + bytes));
+  // As an ordinary call, whose answer can be waited for.
+  auto request = reader.typelessRequest(capnp::typeId<rpc::ByteStream>(), kWrite, nullptr);
+  auto data = request.initAs<rpc::ByteStream::WriteParams>().initBytes(
+      static_cast<capnp::uint>(notice.size() + bytes));
   std::memcpy(data.begin(), notice.data(), notice.size());
   std::memcpy(data.begin() + notice.size(), chunk_.data(), bytes);
-  return request.send();
+  under_way_.push_back(request.send().ignoreResult());
+  if (under_way_.size() < kMostUnderWay) return kj::READY_NOW;
+  kj::Promise<void> oldest = kj::mv(under_way_.front());
+  under_way_.pop_front();
+  return oldest;
 }
 
 }  // namespace mayfly::api

@@ -25,6 +25,7 @@ class Reader final : public rpc::ByteStream::Server {
  public:
   struct Record {
     std::string text;
+    unsigned writes = 0;
     bool ended = false;
     kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>> taking;  // a write that waits
   };
@@ -34,6 +35,7 @@ class Reader final : public rpc::ByteStream::Server {
  protected:
   kj::Promise<void> write(WriteContext context) override {
     const auto bytes = context.getParams().getBytes();
+    ++record_.writes;
     record_.text.append(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
     if (!slow_) return kj::READY_NOW;
     auto pair = kj::newPromiseAndFulfiller<void>();
@@ -135,6 +137,23 @@ TEST_F(ConsoleTest, ASlowReaderIsSentNoMoreThanItTakesAndToldItsLoss) {
   KJ_IF_MAYBE (taking, record.taking) (*taking)->fulfill();
   Settle();
   EXPECT_THAT(record.text, HasSubstr("[mayfly: 1000 bytes of console output were lost here]"));
+}
+
+TEST_F(ConsoleTest, WhatComesByteByByteWhileTheReaderIsSlowGoesTogether) {
+  ConsolePump pump(*console_, io_.unixEventPort);
+  Reader::Record record;
+  pump.Attach(MakeReader(record, /*slow=*/true));
+  constexpr unsigned kBytes = 100;
+  for (unsigned byte = 0; byte < kBytes; ++byte) {
+    GuestWrites("z");
+    Settle();
+  }
+  for (unsigned byte = 0; byte < kBytes && record.text.size() != kBytes; ++byte) {
+    KJ_IF_MAYBE (taking, record.taking) (*taking)->fulfill();
+    Settle();
+  }
+  EXPECT_EQ(record.text, std::string(kBytes, 'z'));
+  EXPECT_LE(record.writes, ConsolePump::kMostUnderWay + 1);
 }
 
 TEST_F(ConsoleTest, ALaterReaderTakesOver) {

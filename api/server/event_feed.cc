@@ -44,9 +44,10 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
   [[nodiscard]] bool is_gone() const { return is_gone_; }
 
  private:
-  // Beyond what Cap'n Proto's flow control lets be under way: a window of some 64 KiB, which is
-  // some hundred events.
-  static constexpr unsigned kMostUnderWay = 16;
+  // Events that the listener has not answered yet. Not left to the flow control of Cap'n Proto's
+  // streams, which counts bytes: each message takes some KiB here, however little is in it.
+  static constexpr unsigned kMostUnderWay = 64;
+  static constexpr uint16_t kEvent = 0;  // the method's number in the schema
   static constexpr uint16_t kNoMethod = 0xffff;
 
   void SendNext() {
@@ -69,8 +70,9 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
   }
 
   void Send(uint64_t sequence, const Event& event) {
-    auto request = listener_.eventRequest();
-    auto builder = request.initEvent();
+    // As an ordinary call, whose answer can be waited for.
+    auto request = listener_.typelessRequest(capnp::typeId<rpc::EventListener>(), kEvent, nullptr);
+    auto builder = request.initAs<rpc::EventListener::EventParams>().initEvent();
     builder.setSequence(sequence);
     builder.setNanoseconds(static_cast<uint64_t>(event.time.count()));
     builder.setKind(event.kind);
@@ -79,7 +81,7 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
     builder.setName(ToText(event.name));
     told_ = sequence;
     ++under_way_;
-    sending_.add(request.send().then([this] {
+    sending_.add(request.send().ignoreResult().then([this] {
       --under_way_;
       Serve();
     }));

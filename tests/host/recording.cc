@@ -90,6 +90,12 @@ void Recording::Receive() {
   }
 }
 
+std::string Recording::Bytes() const {
+  std::string bytes;
+  for (const Piece& piece : pieces_) bytes += piece.bytes;
+  return bytes;
+}
+
 size_t Recording::Play(int socket, size_t bytes) const {
   size_t played = 0;
   for (const Piece& piece : pieces_) {

@@ -23,6 +23,7 @@ class Recording final {
   // Records what `speak` has the client say. No answer ever comes: it must not wait for one.
   void Record(const std::function<void(api::HostConnection&)>& speak);
   [[nodiscard]] size_t size() const { return size_; }
+  [[nodiscard]] std::string Bytes() const;
   // Sends the first `bytes` of it to `socket`, as long as that takes them; says how many.
   size_t Play(int socket, size_t bytes) const;
 
