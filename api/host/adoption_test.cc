@@ -70,7 +70,8 @@ class AdoptionTest : public ::testing::Test {
   }
   absl::Status Find(const std::string& name) { return fleet_->Find(kRoot, name).status(); }
   rpc::Machine::Client Get(const std::string& name) {
-    return kj::heap<MachineProxy>(*fleet_, fleet_->Find(kRoot, name).value());
+    return kj::heap<MachineProxy>(*fleet_, fleet_->Find(kRoot, name).value(),
+                                  std::make_shared<CallLimit>());
   }
   static auto DetachRequest(rpc::Machine::Client machine, const std::string& name) {
     auto request = machine.detachRequest();

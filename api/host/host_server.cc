@@ -38,6 +38,8 @@ void FillRequest(Fleet& fleet, rpc::Host::LaunchParams::Reader params, NamedFile
   if (params.hasListener()) request.setListener(params.getListener());
 }
 
+constexpr uint16_t kList = 2;  // the method's number in the schema
+
 using MaybeInput = kj::Maybe<rpc::ByteStream::Client>;
 
 [[nodiscard]] MaybeInput InputOf(rpc::Vmm::CreateResults::Reader created) {
@@ -62,6 +64,17 @@ constexpr capnp::uint kDescribedInATurn = 8;
 }
 
 }  // namespace
+
+capnp::Capability::Server::DispatchCallResult HostServer::dispatchCall(
+    uint64_t interface_id, uint16_t method_id,
+    capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) {
+  return calls_->Count([&]() -> DispatchCallResult {
+    const auto dispatch = [&] {
+      return rpc::Host::Server::dispatchCall(interface_id, method_id, context);
+    };
+    return method_id == kList ? lists_.Count(dispatch) : dispatch();
+  });
+}
 
 kj::Promise<void> HostServer::launch(LaunchContext context) {
   const Nanoseconds requested = MonotonicNow();
@@ -119,7 +132,7 @@ kj::Promise<void> HostServer::Launch(LaunchContext context, VmFacts facts, Named
       })
       .then([this, context, vm = kj::mv(vm)](MaybeInput&& input) mutable {
         fleet_.CountLaunch(*vm);
-        context.getResults().setMachine(kj::heap<MachineProxy>(fleet_, kj::mv(vm)));
+        context.getResults().setMachine(kj::heap<MachineProxy>(fleet_, kj::mv(vm), calls_));
         KJ_IF_MAYBE (stream, input) context.getResults().setInput(kj::mv(*stream));
       });
 }
@@ -127,7 +140,7 @@ kj::Promise<void> HostServer::Launch(LaunchContext context, VmFacts facts, Named
 kj::Promise<void> HostServer::get(GetContext context) {
   absl::StatusOr<VmRef> vm = fleet_.Find(peer_, FromText(context.getParams().getName()));
   if (!vm.ok()) return ToException(vm.status());
-  context.getResults().setMachine(kj::heap<MachineProxy>(fleet_, *std::move(vm)));
+  context.getResults().setMachine(kj::heap<MachineProxy>(fleet_, *std::move(vm), calls_));
   return kj::READY_NOW;
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "api/host/call_limit.h"
 #include "api/host/connection_limits.h"
 #include "api/host/fleet.h"
 #include "api/host/named_files.h"
@@ -24,6 +25,10 @@ class HostServer final : public rpc::Host::Server {
         peer_(peer),
         quota_(std::make_shared<Quota>("this connection", connection)),
         client_(std::move(client)) {}
+
+  DispatchCallResult dispatchCall(
+      uint64_t interface_id, uint16_t method_id,
+      capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) override;
 
  protected:
   kj::Promise<void> launch(LaunchContext context) override;
@@ -47,6 +52,8 @@ class HostServer final : public rpc::Host::Server {
   const std::shared_ptr<Quota> quota_;
   const std::shared_ptr<kj::Canceler> client_;
   unsigned listeners_ = 0;
+  const std::shared_ptr<CallLimit> calls_ = std::make_shared<CallLimit>();
+  CallLimit lists_{CallLimit::kMostLists};
 };
 
 }  // namespace mayfly::api

@@ -50,6 +50,12 @@ void LetGoWithCaller(Context& context) {
 MachineProxy::DispatchCallResult MachineProxy::dispatchCall(
     uint64_t interface_id, uint16_t method_id,
     capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) {
+  return calls_->Count([&] { return Dispatch(interface_id, method_id, context); });
+}
+
+MachineProxy::DispatchCallResult MachineProxy::Dispatch(
+    uint64_t interface_id, uint16_t method_id,
+    capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) {
   if (interface_id == capnp::typeId<rpc::Machine>()) {
     const absl::Status allowed = permissions_.Check(method_id);
     if (!allowed.ok()) return {ToException(allowed), false};
@@ -114,7 +120,8 @@ kj::Promise<void> MachineProxy::wait(WaitContext context) {
 kj::Promise<void> MachineProxy::narrow(NarrowContext context) {
   const auto narrowed = permissions_.Narrow(context.getParams().getPermissions());
   if (!narrowed.ok()) return ToException(narrowed.status());
-  context.getResults().setMachine(kj::heap<MachineProxy>(fleet_, kj::addRef(*vm_), *narrowed));
+  context.getResults().setMachine(
+      kj::heap<MachineProxy>(fleet_, kj::addRef(*vm_), calls_, *narrowed));
   return kj::READY_NOW;
 }
 

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "api/codec/permissions.h"
+#include "api/host/call_limit.h"
 #include "api/host/fleet.h"
 #include "api/host/vm.h"
 #include "api/mayfly.capnp.h"
@@ -14,10 +17,13 @@ namespace mayfly::api {
 class MachineProxy final : public rpc::Machine::Server {
  public:
   // One that may do all, and holds the VM. `fleet` must outlive it.
-  MachineProxy(Fleet& fleet, VmRef vm) : fleet_(fleet), vm_(kj::addRef(*vm)), hold_(kj::mv(vm)) {}
+  // `calls`: those of its connection.
+  MachineProxy(Fleet& fleet, VmRef vm, std::shared_ptr<CallLimit> calls)
+      : fleet_(fleet), vm_(kj::addRef(*vm)), calls_(std::move(calls)), hold_(kj::mv(vm)) {}
   // One that was given away by Machine.narrow.
-  MachineProxy(Fleet& fleet, kj::Own<Vm> vm, Permissions permissions)
-      : fleet_(fleet), vm_(kj::mv(vm)), permissions_(permissions) {}
+  MachineProxy(Fleet& fleet, kj::Own<Vm> vm, std::shared_ptr<CallLimit> calls,
+               Permissions permissions)
+      : fleet_(fleet), vm_(kj::mv(vm)), calls_(std::move(calls)), permissions_(permissions) {}
 
   // Calls that are not among the ones below, be they of a newer schema than ours, are forwarded as
   // they are. All end when their caller goes.
@@ -41,8 +47,13 @@ class MachineProxy final : public rpc::Machine::Server {
   kj::Promise<void> attach(AttachContext context) override;
 
  private:
+  [[nodiscard]] DispatchCallResult Dispatch(
+      uint64_t interface_id, uint16_t method_id,
+      capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context);
+
   Fleet& fleet_;
   kj::Own<Vm> vm_;
+  const std::shared_ptr<CallLimit> calls_;
   const Permissions permissions_ = Permissions::All();
   const std::optional<VmRef> hold_;
 };

@@ -96,12 +96,15 @@ std::string Recording::Bytes() const {
   return bytes;
 }
 
-size_t Recording::Play(int socket, size_t bytes) const {
+size_t Recording::Play(int socket, size_t bytes,
+                       const std::function<void(std::string&)>& spoil) const {
   size_t played = 0;
   for (const Piece& piece : pieces_) {
     const size_t wanted = std::min(piece.bytes.size(), bytes - played);
     if (wanted == 0) break;
-    const size_t sent = Send(socket, piece.bytes.substr(0, wanted), piece.fds);
+    std::string part = piece.bytes.substr(0, wanted);
+    if (spoil) spoil(part);
+    const size_t sent = Send(socket, std::move(part), piece.fds);
     played += sent;
     if (sent != wanted) break;
   }

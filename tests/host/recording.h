@@ -24,8 +24,10 @@ class Recording final {
   void Record(const std::function<void(api::HostConnection&)>& speak);
   [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] std::string Bytes() const;
-  // Sends the first `bytes` of it to `socket`, as long as that takes them; says how many.
-  size_t Play(int socket, size_t bytes) const;
+  // Sends the first `bytes` of it to `socket`, as long as that takes them; says how many. `spoil`,
+  // where given, may change each part of it before, but not its size.
+  size_t Play(int socket, size_t bytes,
+              const std::function<void(std::string&)>& spoil = nullptr) const;
 
  private:
   struct Piece {

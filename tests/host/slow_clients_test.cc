@@ -1,8 +1,10 @@
 // Clients that do not take what they have asked for: only they wait.
 
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -10,8 +12,10 @@
 #include <vector>
 
 #include "api/testing/screen.h"
+#include "base/unix_address.h"
 #include "jailer/sanitized.h"
 #include "tests/host/host_test.h"
+#include "tests/host/recording.h"
 
 namespace mayfly::testing {
 namespace {
@@ -41,6 +45,20 @@ class SlowClientsTest : public HostTest {
   }
   [[nodiscard]] uint64_t ConsoleBytes(rpc::Machine::Client machine) {
     return machine.statsRequest().send().wait(io_.waitScope).getStats().getConsoleBytes();
+  }
+  // Sends all of `bytes`, or as much as the service takes.
+  void Tell(int socket, const std::string& bytes, api::HostConnection& onlooker) {
+    constexpr unsigned kDeaf = 100;  // turns of the service in which it has taken nothing
+    size_t told = 0;
+    for (unsigned turns = 0; told < bytes.size() && turns < kDeaf; ++turns) {
+      const ssize_t sent =
+          ::send(socket, bytes.data() + told, bytes.size() - told, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent > 0) {
+        told += static_cast<size_t>(sent);
+        turns = 0;
+      }
+      (void)List(onlooker);
+    }
   }
   // A sanitizer keeps what was freed.
   void ExpectMemoryBelow(uint64_t bytes) {
@@ -129,6 +147,70 @@ TEST_F(SlowClientsTest, AStalledListenerIsToldHowMuchItHasMissed) {
   while (std::ranges::find(to_slow, rpc::EventKind::LOST) == to_slow.end()) Pause();
   slow = nullptr;
   quick = nullptr;
+  StopDaemon();
+}
+
+// Answers pile up for nobody: who does not read them is not listened to, either.
+TEST_F(SlowClientsTest, ThatAskAndNeverReadTheAnswersCostNoMemory) {
+  constexpr unsigned kVms = 50;
+  constexpr unsigned kQuestions = 20'000;
+  StartDaemon();
+  auto onlooker = Connect();
+  std::vector<rpc::Machine::Client> machines;
+  for (unsigned vm = 0; vm < kVms; ++vm) {
+    machines.push_back(
+        SmallLaunchRequest(*onlooker, "halt").send().wait(io_.waitScope).getMachine());
+  }
+  Recording recording(io_);
+  std::vector<capnp::RemotePromise<rpc::Host::ListResults>> asked;
+  recording.Record([&](api::HostConnection& client) {
+    for (unsigned question = 0; question < kQuestions; ++question) {
+      asked.push_back(client.host().listRequest().send());
+    }
+  });
+  auto mute = UnixAddress::At(this->socket())->Connect();
+  ASSERT_TRUE(mute.ok()) << mute.status();
+  const uint64_t memory = ResidentBytes(daemon().pid());
+  Tell(mute->get(), recording.Bytes(), *onlooker);
+  ExpectOthersAreServed();
+  ExpectMemoryBelow(memory + 16 * kMiB);
+  // Nor does its end, with all that was not said, cost others anything.
+  mute->Reset();
+  ExpectOthersAreServed();
+  machines.clear();
+  AwaitCount(*onlooker, 0);
+  onlooker = nullptr;
+  StopDaemon();
+}
+
+// So do waits for the end of a VM, which are all answered at once.
+TEST_F(SlowClientsTest, ThatWaitAThousandfoldAndNeverReadTheAnswersCostNobodyElse) {
+  constexpr unsigned kWaits = 20'000;
+  StartDaemon();
+  auto onlooker = Connect();
+  auto request = SmallLaunchRequest(*onlooker, "halt");
+  request.setName("vm");
+  auto machine = request.send().wait(io_.waitScope).getMachine();
+  Recording recording(io_);
+  std::vector<capnp::RemotePromise<rpc::Machine::WaitResults>> waits;
+  recording.Record([&](api::HostConnection& client) {
+    auto get = client.host().getRequest();
+    get.setName("vm");
+    auto found = get.send();
+    for (unsigned wait = 0; wait < kWaits; ++wait) {
+      waits.push_back(found.getMachine().waitRequest().send());
+    }
+  });
+  auto mute = UnixAddress::At(this->socket())->Connect();
+  ASSERT_TRUE(mute.ok()) << mute.status();
+  Tell(mute->get(), recording.Bytes(), *onlooker);
+  machine.killRequest().send().wait(io_.waitScope);
+  ExpectOthersAreServed();
+  mute->Reset();
+  ExpectOthersAreServed();
+  onlooker = nullptr;
+  waits.clear();
+  machine = nullptr;
   StopDaemon();
 }
 
