@@ -121,6 +121,8 @@ absl::StatusOr<VmRef> Fleet::Start(const Peer& peer, VmFacts facts, rpc::Machine
       QuotaShare share,
       QuotaShare::Take({std::move(connection), QuotaOf(peer.uid), total_},
                        {.machines = 1, .memory_bytes = facts.memory_bytes, .cpus = facts.cpus}));
+  // Before there is a process: a message that cannot be read throws.
+  SpecRecord record(spec);
   MAYFLY_ASSIGN_OR_RETURN(std::optional<jailer::Cgroup> cgroup, MakeCgroup(limits));
   facts.spawned = MonotonicNow();
   MAYFLY_ASSIGN_OR_RETURN(VmmProcess process,
@@ -128,7 +130,7 @@ absl::StatusOr<VmRef> Fleet::Start(const Peer& peer, VmFacts facts, rpc::Machine
   facts.id = last_id_ + 1;
   facts.launched_at = Now();
   return VmRef(
-      Enter({.facts = std::move(facts), .spec = SpecRecord(spec), .share = std::move(share)},
+      Enter({.facts = std::move(facts), .spec = std::move(record), .share = std::move(share)},
             std::move(process)));
 }
 
