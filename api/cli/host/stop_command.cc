@@ -38,7 +38,7 @@ struct Stopping {
 
 // Whether it ends before `deadline`, of CLOCK_MONOTONIC, where there is one. Errors: the host's.
 [[nodiscard]] absl::StatusOr<bool> Ends(HostClient& host, rpc::Machine::Client& machine,
-                                        std::optional<Nanoseconds> deadline) {
+                                        const std::optional<Nanoseconds>& deadline) {
   auto ended = machine.waitRequest().send().then([](auto&& /*response*/) { return true; });
   if (deadline) {
     const Nanoseconds left = std::max(*deadline - MonotonicNow(), Nanoseconds(0));
@@ -53,7 +53,7 @@ struct Stopping {
 }
 
 [[nodiscard]] absl::Status Await(HostClient& host, Stopping& vm,
-                                 std::optional<Nanoseconds> deadline) {
+                                 const std::optional<Nanoseconds>& deadline) {
   MAYFLY_ASSIGN_OR_RETURN(const bool ended, Ends(host, vm.machine, deadline));
   if (ended) return absl::OkStatus();
   Complain(absl::StrCat(vm.name, ": it has not ended in time, and is killed"));
@@ -88,8 +88,8 @@ int StopCommand(std::span<char* const> arguments) {
     }
   }
   // Of all together.
-  const auto deadline =
-      within ? std::optional<Nanoseconds>(MonotonicNow() + *within) : std::nullopt;
+  std::optional<Nanoseconds> deadline;
+  if (within) deadline = MonotonicNow() + *within;
   for (Stopping& vm : stopping) {
     const absl::Status status = Annotate(Await(**host, vm, deadline), vm.name);
     if (!status.ok()) result = command.Finish(status);
