@@ -43,13 +43,7 @@ class DyingClientsTest : public HostTest {
   void ExpectNothingLeft() {
     AwaitTaken(*onlooker_, 0);
     AwaitTraces(before_);
-    const auto ended = SmallLaunchRequest(*onlooker_, "exit_status")
-                           .send()
-                           .getMachine()
-                           .waitRequest()
-                           .send()
-                           .wait(io_.waitScope);
-    EXPECT_EQ(ended.getStatus().getReason(), rpc::ExitReason::STATUS);
+    ExpectServed(*onlooker_);
     AwaitTaken(*onlooker_, 0);
     AwaitTraces(before_);
     onlooker_ = nullptr;

@@ -54,15 +54,6 @@ class GreedyClientsTest : public HostTest {
         .getCapacity()
         .getConnections();
   }
-  void ExpectServed(api::HostConnection& client) {
-    const auto ended = SmallLaunchRequest(client, "exit_status")
-                           .send()
-                           .getMachine()
-                           .waitRequest()
-                           .send()
-                           .wait(io_.waitScope);
-    EXPECT_EQ(ended.getStatus().getReason(), rpc::ExitReason::STATUS);
-  }
 };
 
 TEST_F(GreedyClientsTest, AThousandConnectionsLeaveRoomForOthers) {

@@ -114,6 +114,16 @@ capnp::Request<rpc::Host::LaunchParams, rpc::Host::LaunchResults> HostTest::Smal
   return request;
 }
 
+void HostTest::ExpectServed(api::HostConnection& client) {
+  const auto ended = SmallLaunchRequest(client, "exit_status")
+                         .send()
+                         .getMachine()
+                         .waitRequest()
+                         .send()
+                         .wait(io_.waitScope);
+  EXPECT_EQ(ended.getStatus().getReason(), rpc::ExitReason::STATUS);
+}
+
 rpc::Machine::Client HostTest::Get(api::HostConnection& client, const std::string& name) {
   auto request = client.host().getRequest();
   request.setName(name.c_str());

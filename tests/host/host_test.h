@@ -50,6 +50,8 @@ class HostTest : public CliTest {
   // The same, of the least memory that a guest can have.
   [[nodiscard]] static capnp::Request<rpc::Host::LaunchParams, rpc::Host::LaunchResults>
   SmallLaunchRequest(api::HostConnection& client, const std::string& guest);
+  // Launches a small VM, which runs to its end.
+  void ExpectServed(api::HostConnection& client);
   [[nodiscard]] rpc::Machine::Client Get(api::HostConnection& client, const std::string& name);
   [[nodiscard]] capnp::Response<rpc::Host::ListResults> List(api::HostConnection& client);
   // Until `count` VMs are listed; fails the test where that takes too long.

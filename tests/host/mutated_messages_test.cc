@@ -16,18 +16,7 @@ namespace {
 constexpr unsigned kRounds = 300;
 constexpr unsigned kMostChanges = 6;
 
-class MutatedMessagesTest : public HostTest {
- protected:
-  void ExpectServed(api::HostConnection& client) {
-    const auto ended = SmallLaunchRequest(client, "exit_status")
-                           .send()
-                           .getMachine()
-                           .waitRequest()
-                           .send()
-                           .wait(io_.waitScope);
-    EXPECT_EQ(ended.getStatus().getReason(), rpc::ExitReason::STATUS);
-  }
-};
+class MutatedMessagesTest : public HostTest {};
 
 TEST_F(MutatedMessagesTest, CostNobodyElseAnything) {
   StartDaemon();

@@ -81,13 +81,7 @@ TEST_F(RestartTest, FindsTheDetachedOfManyAndNothingElseIsLeft) {
   const Traces after = TracesNow();
   EXPECT_TRUE(after.stored.empty()) << after;
   EXPECT_EQ(after.processes, 0U);
-  const auto ended = SmallLaunchRequest(*client, "exit_status")
-                         .send()
-                         .getMachine()
-                         .waitRequest()
-                         .send()
-                         .wait(io_.waitScope);
-  EXPECT_EQ(ended.getStatus().getReason(), rpc::ExitReason::STATUS);
+  ExpectServed(*client);
   AwaitTaken(*client, 0);
   AwaitTraces(after);
   client = nullptr;
@@ -95,12 +89,7 @@ TEST_F(RestartTest, FindsTheDetachedOfManyAndNothingElseIsLeft) {
   StopDaemon();
   StartDaemon();
   client = Connect();
-  (void)SmallLaunchRequest(*client, "exit_status")
-      .send()
-      .getMachine()
-      .waitRequest()
-      .send()
-      .wait(io_.waitScope);
+  ExpectServed(*client);
   AwaitTaken(*client, 0);
   AwaitTraces(after);
   client = nullptr;
