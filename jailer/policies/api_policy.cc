@@ -34,7 +34,6 @@ constexpr Rule kRules[] = {
     {SYS_read, {}, "receives from the client, takes the count of an eventfd"},
     {SYS_writev, {}, "sends to the client"},
     {SYS_write, {}, "sends to the client, signals an eventfd, reports what went wrong"},
-    {SYS_getsockopt, {ARG(1, level, SOL_SOCKET), ARG(2, option, SO_SNDBUF)}, "how much may be on its way"},
     {SYS_shutdown, {ARG(1, how, SHUT_WR)}, "tells the client that nothing more comes"},
     {SYS_close, {}, "closes the images that are loaded, and what a client sends with a call that takes no file"},
 
