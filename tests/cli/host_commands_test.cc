@@ -221,6 +221,18 @@ TEST_F(HostCommandsTest, WhatDoesNotStopInTimeIsKilled) {
   ExpectComplaint({"stop", "web", "--within", "soon"}, kUsage, {"--within"});
 }
 
+TEST_F(HostCommandsTest, OneThatEndedWhileAnotherHadItsTimeIsNotKilled) {
+  Command stays = Mayfly({"run", "--kernel", GuestPath("echo"), "--name", "stays"});
+  StartEcho(stays);
+  Command goes = Mayfly({"run", "--kernel", GuestPath("power_button"), "--name", "goes"});
+  StartEcho(goes);
+  const CommandResult stopped = Host({"stop", "--within", "2s", "stays", "goes"}).Run();
+  EXPECT_EQ(goes.Wait().exit_code, 7);
+  EXPECT_EQ(stays.Wait().exit_code, 143);
+  EXPECT_EQ(stopped.exit_code, 0);
+  EXPECT_THAT(stopped.err, AllOf(HasSubstr("stays: "), Not(HasSubstr("goes"))));
+}
+
 TEST_F(HostCommandsTest, AVmWithoutANameHasItsNumber) {
   Command vm = Mayfly({"run", "--kernel", GuestPath("echo")});
   StartEcho(vm);

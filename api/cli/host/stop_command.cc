@@ -19,8 +19,14 @@ namespace {
 
 // A VM that is to end by itself.
 struct Stopping {
+  Stopping(std::string its_name, rpc::Machine::Client its_machine)
+      : name(std::move(its_name)),
+        machine(kj::mv(its_machine)),
+        ended(machine.waitRequest().send().ignoreResult().eagerlyEvaluate(nullptr)) {}
+
   std::string name;
   rpc::Machine::Client machine;
+  kj::Promise<void> ended;  // asked at once, so that it is known while others are waited for
 };
 
 [[nodiscard]] absl::StatusOr<Stopping> Press(HostClient& host, const std::string& name) {
@@ -28,19 +34,21 @@ struct Stopping {
   const absl::Status pressed = host.Await(machine.powerButtonRequest().send()).status();
   if (!absl::IsFailedPrecondition(pressed)) {
     if (!pressed.ok()) return Annotate(pressed, name);
-    return Stopping{.name = name, .machine = kj::mv(machine)};
+    return Stopping(name, kj::mv(machine));
   }
   // It has ended already, or was never started.
   MAYFLY_ASSIGN_OR_RETURN(const auto stats, host.Await(machine.statsRequest().send()));
   if (stats.getStats().getState() != rpc::MachineState::ENDED) return Annotate(pressed, name);
-  return Stopping{.name = name, .machine = kj::mv(machine)};
+  return Stopping(name, kj::mv(machine));
 }
 
 // Whether it ends before `deadline`, of CLOCK_MONOTONIC, where there is one. Errors: the host's.
-[[nodiscard]] absl::StatusOr<bool> Ends(HostClient& host, rpc::Machine::Client& machine,
+[[nodiscard]] absl::StatusOr<bool> Ends(HostClient& host, Stopping& vm,
                                         const std::optional<Nanoseconds>& deadline) {
-  auto ended = machine.waitRequest().send().then([](auto&& /*response*/) { return true; });
-  if (deadline) {
+  auto fork = vm.ended.fork();
+  vm.ended = fork.addBranch();
+  auto ended = fork.addBranch().then([] { return true; });
+  if (deadline && !ended.poll(host.io().waitScope)) {
     const Nanoseconds left = std::max(*deadline - MonotonicNow(), Nanoseconds(0));
     auto late = host.io().provider->getTimer().afterDelay(left.count() * kj::NANOSECONDS);
     ended = ended.exclusiveJoin(late.then([] { return false; }));
@@ -48,19 +56,19 @@ struct Stopping {
   try {
     return ended.wait(host.io().waitScope);
   } catch (const kj::Exception& exception) {
-    return api::FromException(exception);
+    return host.Explain(exception);
   }
 }
 
 [[nodiscard]] absl::Status Await(HostClient& host, Stopping& vm,
                                  const std::optional<Nanoseconds>& deadline) {
-  MAYFLY_ASSIGN_OR_RETURN(const bool ended, Ends(host, vm.machine, deadline));
+  MAYFLY_ASSIGN_OR_RETURN(const bool ended, Ends(host, vm, deadline));
   if (ended) return absl::OkStatus();
   Complain(absl::StrCat(vm.name, ": it has not ended in time, and is killed"));
   const absl::Status killed = host.Await(vm.machine.killRequest().send()).status();
   // It has ended meanwhile.
   if (!killed.ok() && !absl::IsFailedPrecondition(killed)) return killed;
-  return Ends(host, vm.machine, std::nullopt).status();
+  return Ends(host, vm, std::nullopt).status();
 }
 
 }  // namespace
