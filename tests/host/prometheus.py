@@ -56,7 +56,10 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(PATIENCE_SECONDS)
+        try:
+            self.process.wait(PATIENCE_SECONDS)
+        finally:
+            self.process.kill()
 
 
 def expect(prometheus: str, query: str, expected: str) -> None:
@@ -82,23 +85,25 @@ def check(binaries: pathlib.Path, tools: pathlib.Path, work: pathlib.Path) -> No
         address = found(mayflyd.log, r"metrics on http://(\S+)/metrics")
         mayfly = [binaries / "mayfly", "--host", socket]
         subprocess.run([*mayfly, "run", "-d", "--name", "web", "--kernel", binaries / "tests/guests/halt"], check=True)
-        text = get(f"http://{address}/metrics")
-        subprocess.run([tools / "promtool", "check", "metrics"], input=text, text=True, check=True)
-        (work / "prometheus.yml").write_text(CONFIG % address)
-        with Service(
-            work / "prometheus",
-            tools / "prometheus",
-            f"--config.file={work}/prometheus.yml",
-            f"--storage.tsdb.path={work}/data",
-            "--web.listen-address=127.0.0.1:0",
-        ) as prometheus:
-            own = found(prometheus.log, r'msg="Listening on" address=(\S+)')
-            found(prometheus.log, r'msg="(Server is ready)')
-            expect(own, 'up{job="mayfly"}', "1")
-            expect(own, 'mayfly_vms{state="running"}', "1")
-            expect(own, "mayfly_launches_total", "1")
-            expect(own, 'mayfly_start_seconds_count{step="firstRun"}', "1")
-        subprocess.run([*mayfly, "rm", "web"], check=True)
+        try:
+            text = get(f"http://{address}/metrics")
+            subprocess.run([tools / "promtool", "check", "metrics"], input=text, text=True, check=True)
+            (work / "prometheus.yml").write_text(CONFIG % address)
+            with Service(
+                work / "prometheus",
+                tools / "prometheus",
+                f"--config.file={work}/prometheus.yml",
+                f"--storage.tsdb.path={work}/data",
+                "--web.listen-address=127.0.0.1:0",
+            ) as prometheus:
+                own = found(prometheus.log, r'msg="Listening on" address=(\S+)')
+                found(prometheus.log, r'msg="(Server is ready)')
+                expect(own, 'up{job="mayfly"}', "1")
+                expect(own, 'mayfly_vms{state="running"}', "1")
+                expect(own, "mayfly_launches_total", "1")
+                expect(own, 'mayfly_start_seconds_count{step="firstRun"}', "1")
+        finally:
+            subprocess.run([*mayfly, "rm", "web"], check=True)
 
 
 def main() -> int:

@@ -187,8 +187,13 @@ class Machine:
 
     async def stop(self, within: float | None = None) -> results.ExitStatus:
         """Presses the power button, and waits for the end. What has not ended `within` so many seconds
-        is killed."""
-        await self.power_button()
+        is killed. One that has ended stays as it is."""
+        try:
+            await self.power_button()
+        except Error as error:
+            # One that has ended, by now, has nothing to press; nor has one that was not started.
+            if error.code != "FAILED_PRECONDITION" or (await self.stats()).state is not results.MachineState.ENDED:
+                raise
         try:
             return await asyncio.wait_for(self.wait(), within)
         except TimeoutError:

@@ -3,6 +3,7 @@
 $MAYFLY_BINARIES is a folder laid out as Bazel's output.
 """
 
+import contextlib
 import os
 import subprocess
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import mayfly
 import pytest
 
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="session")
@@ -20,39 +21,44 @@ def binaries() -> Path:
     return Path(os.environ["MAYFLY_BINARIES"])
 
 
-def _start(binaries: Path, path: Path) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _running(binaries: Path, path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A mayflyd that does not outlive this, whatever fails."""
     daemon = subprocess.Popen([binaries / "mayflyd", "--socket", path])
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not path.exists():
-        assert daemon.poll() is None, "mayflyd ended early"
-        assert time.monotonic() < deadline, "mayflyd does not listen"
-        time.sleep(0.01)
-    return daemon
+    try:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not path.exists():
+            assert daemon.poll() is None, "mayflyd ended early"
+            assert time.monotonic() < deadline, "mayflyd does not listen"
+            time.sleep(0.01)
+        yield daemon
+    finally:
+        daemon.kill()
+        daemon.wait()
 
 
 @pytest.fixture
 def socket(binaries: Path, tmp_path: Path) -> Iterator[str]:
     """Where a fresh mayflyd listens."""
     path = tmp_path / "host.sock"
-    daemon = _start(binaries, path)
-    yield str(path)
-    daemon.terminate()
-    assert daemon.wait(_PATIENCE_SECONDS) == 0
+    with _running(binaries, path) as daemon:
+        yield str(path)
+        daemon.terminate()
+        assert daemon.wait(_PATIENCE_SECONDS) == 0
 
 
 @pytest.fixture
 def mortal(binaries: Path, tmp_path: Path) -> Iterator[tuple[mayfly.Host, Callable[[], None]]]:
     """A Host, and what kills its service."""
     path = tmp_path / "mortal.sock"
-    daemon = _start(binaries, path)
+    with _running(binaries, path) as daemon:
 
-    def end() -> None:
-        daemon.kill()
-        daemon.wait(_PATIENCE_SECONDS)
+        def end() -> None:
+            daemon.kill()
+            daemon.wait()
 
-    with mayfly.Host(str(path)) as host:
-        yield host, end
-    end()
+        with mayfly.Host(str(path)) as host:
+            yield host, end
 
 
 @pytest.fixture
