@@ -1,6 +1,8 @@
 #include "api/host/host_log.h"
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
+#include <limits.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <syslog.h>
@@ -8,8 +10,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <cstdint>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -56,6 +59,24 @@ LogLevel most = LogLevel::INFO;
   return ::sd_journal_sendv(pieces.data(), static_cast<int>(pieces.size())) == 0;
 }
 
+// A pipe is ready where it takes PIPE_BUF bytes at once, which a line does not exceed.
+[[nodiscard]] bool IsReady() {
+  pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  constexpr int kNow = 0;
+  return ::poll(&output, 1, kNow) == 1 && (output.revents & POLLOUT) != 0;
+}
+
+void WriteLine(std::string_view message) {
+  constexpr std::string_view kHead = "mayflyd: ";
+  std::string line =
+      absl::StrCat(ToAbsl(kHead), ToAbsl(message.substr(0, PIPE_BUF - kHead.size() - 1)));
+  line += '\n';
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+// Lines that nobody can be told any more.
+uint64_t lost = 0;
+
 }  // namespace
 
 bool IsJournal(const char* journal_stream, int fd) {
@@ -71,8 +92,18 @@ void Log(LogLevel level, std::string_view message, const std::vector<LogField>& 
   static const bool is_journal = IsJournal(std::getenv("JOURNAL_STREAM"), STDERR_FILENO);
   const std::string line = OneLine(message);
   if (is_journal && SendToJournal(level, line, fields)) return;
-  const std::string text = absl::StrCat("mayflyd: ", line, "\n");
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  if (!IsReady()) {
+    ++lost;
+    return;
+  }
+  if (const uint64_t count = std::exchange(lost, 0); count != 0) {
+    WriteLine(absl::StrCat(count, " lines of this log were lost: nobody read them"));
+    if (!IsReady()) {
+      lost = 1;
+      return;
+    }
+  }
+  WriteLine(line);
 }
 
 }  // namespace mayfly::api

@@ -11,7 +11,10 @@ namespace mayfly::api {
 // What the service tells who runs it. One log for the process, as it has one standard error: the
 // journal, with fields, where systemd has connected that to it, and lines otherwise.
 //
-// Threading: the service's thread. Who reads the log must go on reading: writing waits for that.
+// Nothing waits for who reads the log: where standard error takes no more, lines are lost, and
+// counted. (sd_journal_sendv(3) may wait for the journal, which systemd looks after.)
+//
+// Threading: the service's thread.
 
 using LogLevel = rpc::LogLevel;
 

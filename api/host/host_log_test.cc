@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -51,6 +52,33 @@ TEST_F(HostLogTest, OtherwiseThereIsALineForEachMessageAndNoMore) {
   ASSERT_GT(length, 0);
   EXPECT_EQ(std::string(text.data(), static_cast<size_t>(length)),
             "mayflyd: of a VM: mayflyd: forged \n");
+}
+
+TEST_F(HostLogTest, WhoDoesNotReadHoldsUpNobodyAndLearnsWhatItMissed) {
+  constexpr size_t kMany = 10'000;
+  const OwnedFd before(::dup(STDERR_FILENO));
+  ASSERT_EQ(::dup2(writer_.get(), STDERR_FILENO), STDERR_FILENO);
+  SetLogLevel(LogLevel::WARNING);
+  for (size_t line = 0; line < kMany; ++line) Log(LogLevel::WARNING, "something");
+  Log(LogLevel::WARNING, std::string(size_t{1} << 20, 'x'));
+  std::string text;
+  const auto read_all = [&] {
+    std::array<char, 4096> part{};
+    ssize_t length = 0;
+    while ((length = ::read(reader_.get(), part.data(), part.size())) > 0) {
+      text.append(part.data(), static_cast<size_t>(length));
+    }
+  };
+  ASSERT_EQ(::fcntl(reader_.get(), F_SETFL, O_NONBLOCK), 0);
+  read_all();
+  const auto told = static_cast<size_t>(std::ranges::count(text, '\n'));
+  EXPECT_LT(told, kMany);
+  text.clear();
+  Log(LogLevel::WARNING, "again");
+  read_all();
+  ::dup2(before.get(), STDERR_FILENO);
+  EXPECT_EQ(text, "mayflyd: " + std::to_string(kMany + 1 - told) +
+                      " lines of this log were lost: nobody read them\nmayflyd: again\n");
 }
 
 }  // namespace
