@@ -160,7 +160,10 @@ void Fleet::Begin(Vm& vm, rpc::Machine::Client machine, Vm::State state) {
 }
 
 void Fleet::Listen(Vm& vm, OwnedFd words) {
+  // Whoever holds the other end, it is not heard longer than there is a VM.
+  auto ended = vm.WhenEnded().then([](auto&& /*status*/) { return std::string(); });
   watching_.add(ReadToEnd(io_, std::move(words))
+                    .exclusiveJoin(kj::mv(ended))
                     .then([this, &vm](const std::string& text) {
                       const std::string essence = PasstProcess::EssenceOf(text);
                       // It has nothing to say when it ends with the VM.

@@ -19,8 +19,9 @@ namespace {
 // The service's own: standard streams, sockets, the loop's, /dev/kvm, the jail, the cgroups.
 constexpr uint64_t kOwnFiles = 64;
 // A socket, a pidfd, a pipe of last words, the socket of a detached one, and a directory in each of
-// up to four hierarchies of cgroups; some more while it is launched.
-constexpr uint64_t kFilesPerVm = 10;
+// up to four hierarchies of cgroups, the words of up to four networks of its user's; some more
+// while it is launched.
+constexpr uint64_t kFilesPerVm = 14;
 // Of a VM with one vCPU: three threads, and one that KVM may have.
 constexpr uint64_t kPidsPerVm = 4;
 constexpr char kRaiseFiles[] =

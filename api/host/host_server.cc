@@ -118,8 +118,8 @@ kj::Promise<void> HostServer::Launch(LaunchContext context, VmFacts facts, Named
   auto created = request.send();
   fleet_.Begin(*vm, created.getMachine(), state);
   for (OwnedFd& pipe : words) fleet_.Listen(*vm, std::move(pipe));
-  kj::Promise<void> settled = kj::READY_NOW;
-  if (detached) settled = fleet_.Detach(*vm, "");
+  // A fork does not wait to be waited for: what is behind it happens whatever becomes of `created`.
+  auto settled = (detached ? fleet_.Detach(*vm, "") : kj::Promise<void>(kj::READY_NOW)).fork();
   return created
       .then([](capnp::Response<rpc::Vmm::CreateResults>&& response) { return InputOf(response); },
             [](kj::Exception&& exception) -> MaybeInput {
@@ -127,7 +127,16 @@ kj::Promise<void> HostServer::Launch(LaunchContext context, VmFacts facts, Named
               if (exception.getType() == kj::Exception::Type::DISCONNECTED) return nullptr;
               kj::throwFatalException(kj::mv(exception));
             })
-      .then([settled = kj::mv(settled)](MaybeInput&& input) mutable {
+      .exclusiveJoin(
+          settled.addBranch().then([]() -> kj::Promise<MaybeInput> { return kj::NEVER_DONE; },
+                                   [](kj::Exception&& exception) -> kj::Promise<MaybeInput> {
+                                     // What else fails, fails because the VM could not be made:
+                                     // that is the better word.
+                                     if (!absl::IsDeadlineExceeded(FromException(exception)))
+                                       return kj::NEVER_DONE;
+                                     return kj::mv(exception);
+                                   }))
+      .then([settled = settled.addBranch()](MaybeInput&& input) mutable {
         return settled.then([input = kj::mv(input)]() mutable { return kj::mv(input); });
       })
       .then([this, context, vm = kj::mv(vm)](MaybeInput&& input) mutable {

@@ -77,7 +77,9 @@ absl::StatusOr<HostSocket> HostSocket::Bind(const std::string& path, const Socke
   if (!UnixAddress::At(early).ok()) return Make(path, access);
   absl::StatusOr<HostSocket> made = Make(early, access);
   if (!made.ok()) return made.status();
-  if (::rename(early.c_str(), path.c_str()) != 0) {
+  // Another may have come meanwhile. Not every file system has that (EINVAL).
+  if (::renameat2(AT_FDCWD, early.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0 &&
+      (errno != EINVAL || ::rename(early.c_str(), path.c_str()) != 0)) {
     return ErrnoStatus(absl::StrCat("making the socket ", path));
   }
   made->path_ = path;

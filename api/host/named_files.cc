@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -77,7 +78,7 @@ struct Ends {
 struct Plan {
   std::vector<std::string> fields;
   std::vector<size_t> descriptors;  // of each
-  std::vector<Ends> words;          // of each user network
+  size_t user_nets = 0;
 };
 
 [[nodiscard]] absl::Status PlanNet(const std::string& field, rpc::Net::Reader net, Plan& plan) {
@@ -90,12 +91,11 @@ struct Plan {
     plan.descriptors.push_back(net.getQueuePairs());
     return absl::OkStatus();
   }
-  if (plan.words.size() == kMostUserNets) {
+  if (plan.user_nets == kMostUserNets) {
     return absl::ResourceExhaustedError(
         absl::StrCat(field, ": a VM has at most ", kMostUserNets, " networks of its user's"));
   }
-  MAYFLY_ASSIGN_OR_RETURN(Ends words, MakePipe());
-  plan.words.push_back(std::move(words));
+  ++plan.user_nets;
   plan.fields.push_back(field + ".user");
   plan.descriptors.push_back(1);
   return absl::OkStatus();
@@ -143,12 +143,11 @@ void SetPath(Use use, capnp::Text::Reader path, rpc::Wanted::Builder wanted) {
   }
 }
 
-// `words`: the ends of the pipes that are for the user networks.
+// `words` gets our ends of the pipes that are for the user networks.
 void FillRequest(rpc::MachineSpec::Reader spec, const std::vector<std::string>& fields,
-                 std::vector<OwnedFd> words, rpc::Opener::OpenParams::Builder params) {
+                 std::vector<OwnedFd>& words, rpc::Opener::OpenParams::Builder params) {
   auto list = params.initWanted(static_cast<capnp::uint>(fields.size()));
   capnp::uint next = 0;
-  size_t next_words = 0;
   const auto append = [&] {
     auto wanted = list[next];
     wanted.setField(ToText(fields[next++]));
@@ -170,7 +169,10 @@ void FillRequest(rpc::MachineSpec::Reader spec, const std::vector<std::string>& 
         auto user = wanted.initUser();
         user.setNet(net.getBackend().getUser());
         user.setMtu(net.getMtu());
-        user.setWords(kj::heap<FdFile>(std::move(words[next_words++])));
+        absl::StatusOr<Ends> ends = MakePipe();
+        if (!ends.ok()) kj::throwFatalException(ToException(ends.status()));
+        words.push_back(std::move(ends->ours));
+        user.setWords(kj::heap<FdFile>(std::move(ends->theirs)));
       });
 }
 
@@ -198,27 +200,22 @@ kj::Promise<NamedFiles> NamedFiles::Open(Openers& openers, const Peer& peer,
                                          rpc::MachineSpec::Reader spec) {
   absl::StatusOr<Plan> plan = MakePlan(spec);
   if (!plan.ok()) return ToException(plan.status());
-  std::vector<OwnedFd> listening;
-  std::vector<OwnedFd> speaking;
-  for (Ends& ends : plan->words) {
-    listening.push_back(std::move(ends.ours));
-    speaking.push_back(std::move(ends.theirs));
-  }
+  // Made when it is this launch's turn: those that wait have no descriptors.
+  auto words = std::make_shared<std::vector<OwnedFd>>();
   std::vector<std::string> all = plan->fields;
-  auto opened =
-      openers.Open(peer, [spec, fields = std::move(plan->fields), words = std::move(speaking)](
-                             rpc::Opener::OpenParams::Builder params) mutable {
-        FillRequest(spec, fields, std::move(words), params);
-      });
+  auto opened = openers.Open(peer, [spec, fields = std::move(plan->fields),
+                                    words](rpc::Opener::OpenParams::Builder params) {
+    FillRequest(spec, fields, *words, params);
+  });
   return opened.then(
       [planned = std::move(plan->descriptors),
-       words = std::move(listening)](Openers::Files found) mutable -> kj::Promise<NamedFiles> {
+       words = std::move(words)](Openers::Files found) mutable -> kj::Promise<NamedFiles> {
         if (!IsAsPlanned(found, planned)) {
           return ToException(absl::UnavailableError("what has been opened is not what was named"));
         }
         NamedFiles files;
         files.files_ = std::move(found);
-        files.words_ = std::move(words);
+        files.words_ = std::move(*words);
         return files;
       },
       [all = std::move(all)](kj::Exception&& exception) -> kj::Promise<NamedFiles> {

@@ -226,6 +226,22 @@ TEST_F(NamedFilesTest, ManyTakeTurns) {
   for (auto& opened : all) EXPECT_EQ(opened.wait(io_.waitScope).status(), absl::OkStatus());
 }
 
+TEST_F(NamedFilesTest, NotAnyNumberWaitsForItsTurn) {
+  Use({.program = Program("api/host/stalling_opener"),
+       .patience = 200 * kj::MILLISECONDS,
+       .most_each_user = 1,
+       .most_waiting_each_user = 2});
+  auto spec = KernelSpec(MakeFile("kernel", 0644));
+  std::vector<kj::Promise<absl::StatusOr<NamedFiles>>> all;
+  for (int count = 0; count < 4; ++count) all.push_back(Start(kAlice, spec));
+  for (size_t position = 0; position < all.size(); ++position) {
+    const absl::Status status = all[position].wait(io_.waitScope).status();
+    EXPECT_EQ(absl::IsResourceExhausted(status), position == 3) << position << ": " << status;
+  }
+  // Those have given up, and wait no more.
+  EXPECT_TRUE(absl::IsDeadlineExceeded(Open(kAlice, spec).status()));
+}
+
 TEST_F(NamedFilesTest, WhoIsNotRootBecomesNobodyElse) {
   ASSERT_EQ(::seteuid(kAliceId + 1), 0);
   const absl::Status status = OpenKernel(kAlice, "/some/kernel");

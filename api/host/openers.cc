@@ -197,6 +197,12 @@ kj::Promise<kj::Own<Openers::Turn>> Openers::Enter(uid_t user) {
     ++entry.processes;
     return kj::heap<Turn>(*this, user);
   }
+  std::erase_if(entry.waiting, [](auto& waits) { return !waits->isWaiting(); });
+  if (entry.waiting.size() >= settings_.most_waiting_each_user) {
+    return ToException(absl::ResourceExhaustedError(
+        absl::StrCat(entry.waiting.size(),
+                     " launches of this user wait to have their files opened; await some")));
+  }
   auto turn = kj::newPromiseAndFulfiller<kj::Own<Turn>>();
   entry.waiting.push_back(kj::mv(turn.fulfiller));
   return kj::mv(turn.promise);

@@ -27,6 +27,7 @@ class Openers final : private kj::TaskSet::ErrorHandler {
     OwnedFd program;  // that has main() ask IsOpener()
     kj::Duration patience = 10 * kj::SECONDS;
     unsigned most_each_user = 16;  // processes; who wants more waits for one to end
+    size_t most_waiting_each_user = 256;
   };
   using Fill = kj::Function<void(rpc::Opener::OpenParams::Builder)>;
   // For each that is wanted its descriptors.
@@ -41,7 +42,8 @@ class Openers final : private kj::TaskSet::ErrorHandler {
 
   // `fill` says what, when the process starts, and is not called after the promise is gone. Errors,
   // as exceptions: PermissionDenied where this process cannot become `peer`'s user,
-  // DeadlineExceeded, Unavailable where the process was ended, InvalidArgument and others for what
+  // DeadlineExceeded, Unavailable where the process was ended, ResourceExhausted where as many of
+  // that user's wait already, InvalidArgument and others for what
   // cannot be opened.
   [[nodiscard]] kj::Promise<Files> Open(const Peer& peer, Fill fill);
 

@@ -52,16 +52,21 @@ class UsersTest : public ::testing::Test {
     if (const std::string why = testing::WhyNoGuests(); !why.empty()) GTEST_SKIP() << why;
     const std::string program = std::filesystem::current_path() / "mayfly-vmm";
     ASSERT_EQ(::setenv("MAYFLY_VMM", program.c_str(), 1), 0);
-    auto resources = FleetResources::Open("");
-    ASSERT_TRUE(resources.ok()) << resources.status();
     auto config = message_.initRoot<rpc::HostConfig>();
     config.getEachUser().setMachines(2);
-    fleet_ = std::make_unique<Fleet>(io_, *std::move(resources), config.asReader(), HostBudget{},
-                                     ::testing::TempDir());
+    StartFleet();
     limits_ = std::make_unique<ConnectionLimits>(config.getConnections(), config.asReader());
   }
   void TearDown() override {
     if (fleet_ != nullptr) fleet_->Close().wait(io_.waitScope);
+  }
+
+  void StartFleet(FleetPatience patience = {}) {
+    auto resources = FleetResources::Open("");
+    ASSERT_TRUE(resources.ok()) << resources.status();
+    fleet_ = std::make_unique<Fleet>(io_, *std::move(resources),
+                                     message_.getRoot<rpc::HostConfig>().asReader(), HostBudget{},
+                                     ::testing::TempDir(), patience);
   }
 
   rpc::Host::Client HostFor(const Peer& peer) {
@@ -187,6 +192,21 @@ TEST_F(UsersTest, ALaunchUnderWayEndsWithItsClient) {
   EXPECT_FALSE(launched.poll(io_.waitScope));
   clients_->cancel("the client is gone");
   EXPECT_FALSE(ErrorOf(kj::mv(launched)).ok());
+  EXPECT_EQ(CountFor(root), 0U);
+  EXPECT_TRUE(absl::IsNotFound(Get(root, "slow")));
+}
+
+// One that is to outlive its client has nobody else to end it.
+TEST_F(UsersTest, ALaunchOfADetachedOneThatGetsNowhereIsGivenUp) {
+  fleet_->Close().wait(io_.waitScope);
+  StartFleet({.launch = 10 * kj::MILLISECONDS});
+  auto alice = HostFor(kAlice);
+  auto root = HostFor(kRoot);
+  auto request = LaunchRequest(alice, "slow");
+  request.getSpec().getKernel().setFile(kj::Promise<rpc::File::Client>(kj::NEVER_DONE));
+  request.setDetached(true);
+  const absl::Status status = ErrorOf(request.send());
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
   EXPECT_EQ(CountFor(root), 0U);
   EXPECT_TRUE(absl::IsNotFound(Get(root, "slow")));
 }

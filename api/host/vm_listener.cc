@@ -74,7 +74,11 @@ kj::Promise<void> VmListener::event(EventContext context) {
   const auto text = reader.getText();
   Event event =
       EventOf(vm_.facts(), kind, std::string(text.cStr(), std::min(text.size(), kLongestText)));
-  event.time = Nanoseconds(static_cast<Nanoseconds::rep>(reader.getNanoseconds()));
+  // Not what has not been yet.
+  const uint64_t when = reader.getNanoseconds();
+  if (when < static_cast<uint64_t>(event.time.count())) {
+    event.time = Nanoseconds(static_cast<Nanoseconds::rep>(when));
+  }
   tell_(std::move(event));
   return kj::READY_NOW;
 }

@@ -28,6 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kRecordSuffix[] = ".record";
+constexpr char kSocketSuffix[] = ".sock";
 constexpr char kNewSuffix[] = ".new";  // of a record that is being written
 constexpr mode_t kOurs = 0600;
 // A record holds a specification, which has a bound of its own (launch_check.cc), and little more.
@@ -122,7 +123,7 @@ constexpr size_t kStartColumn = 20;
 }  // namespace
 
 std::string VmStore::SocketPath(uint64_t id) const {
-  return absl::StrCat(directory_, "/", id, ".sock");
+  return absl::StrCat(directory_, "/", id, kSocketSuffix);
 }
 
 std::string VmStore::RecordPath(uint64_t id) const {
@@ -178,8 +179,13 @@ StoredVms VmStore::Load(std::vector<std::string>& complaints) const {
   std::vector<uint64_t> ids;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory_, error)) {
+    const std::string name = entry.path().filename();
+    const std::string suffix = name.substr(std::min(name.find('.'), name.size()));
     uint64_t id = 0;
-    if (absl::SimpleAtoi(entry.path().stem().string(), &id)) ids.push_back(id);
+    if (!absl::SimpleAtoi(name.substr(0, name.size() - suffix.size()), &id)) continue;
+    ids.push_back(id);
+    // One that was not finished (WriteRecord(), HostSocket::Bind()).
+    if (suffix != kSocketSuffix && suffix != kRecordSuffix) ::unlink(entry.path().c_str());
   }
   std::ranges::sort(ids);
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());

@@ -2,16 +2,13 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <unistd.h>
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "base/unix_address.h"
 #include "tests/host/host_test.h"
 
 namespace mayfly::testing {
@@ -154,28 +151,6 @@ TEST_F(RefusalsTest, AConnectionHasItsShareAndNoMore) {
       HasSubstr("memoryBytes: this connection"));
   EXPECT_TRUE(ErrorOf(LaunchRequest(*other, "halt").send()).ok());
   machines = nullptr;
-  StopDaemon();
-}
-
-TEST_F(RefusalsTest, AMessageThatIsTooLargeEndsItsConnectionAlone) {
-  StartDaemon();
-  auto client = Connect();
-  const auto address = UnixAddress::At(socket());
-  ASSERT_TRUE(address.ok()) << address.status();
-  const auto stranger = address->Connect();
-  ASSERT_TRUE(stranger.ok()) << stranger.status();
-  // One segment, of a word more than 8 MiB.
-  constexpr std::array<uint32_t, 2> kHead = {0, (1U << 20) + 1};
-  ASSERT_EQ(::write(stranger->get(), kHead.data(), sizeof kHead), ssize_t{sizeof kHead});
-  // It is told why, and then nothing more.
-  std::array<char, 512> words{};
-  ssize_t count = 1;
-  while (count > 0) {
-    pollfd wait = {.fd = stranger->get(), .events = POLLIN, .revents = 0};
-    ASSERT_EQ(::poll(&wait, 1, -1), 1);
-    count = ::read(stranger->get(), words.data(), words.size());
-  }
-  AwaitCount(*client, 0);
   StopDaemon();
 }
 

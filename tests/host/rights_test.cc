@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <grp.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 constexpr uid_t kAlice = 54321;
 constexpr uint64_t kTimeout = 60'000'000'000;
@@ -82,21 +84,21 @@ class RightsTest : public HostTest {
     return api::DecodeExitStatus(machine.waitRequest().send().wait(io_.waitScope).getStatus());
   }
   // Programs of ours, the orphans that we have adopted among them.
-  static unsigned CountPassts() {
-    unsigned count = 0;
+  static std::vector<pid_t> Passts() {
+    std::vector<pid_t> found;
     for (const auto& entry : fs::directory_iterator("/proc")) {
       const std::string path = entry.path();
       std::ifstream words(path + "/cmdline");
       const std::string line((std::istreambuf_iterator<char>(words)), {});
       std::ifstream stat(path + "/stat");
-      std::string id;
+      pid_t id = 0;
       std::string name;
       std::string state;
       pid_t parent = 0;
       stat >> id >> name >> state >> parent;
-      if (line.starts_with("passt") && parent == ::getpid()) ++count;
+      if (line.starts_with("passt") && parent == ::getpid()) found.push_back(id);
     }
-    return count;
+    return found;
   }
   static bool HasPasst() { return ::access("/usr/bin/passt", X_OK) == 0; }
 };
@@ -143,16 +145,34 @@ TEST_F(RightsTest, AUsersNetworkLivesAsLongAsItsVmWhateverBecomesOfTheService) {
   EXPECT_EQ(ErrorOf(request.send()), absl::OkStatus());
   client = nullptr;
   KillDaemon();
-  EXPECT_EQ(CountPassts(), 1U);
+  // What has opened it may be dying yet, and be its parent.
+  while (Passts().empty()) Pause();
   StartDaemon();
   client = Connect();
   auto machine = Get(*client, "web");
-  EXPECT_EQ(CountPassts(), 1U);
+  EXPECT_THAT(Passts(), SizeIs(1));
   EXPECT_EQ(ErrorOf(machine.attachRequest().send()), absl::OkStatus());
   machine = nullptr;
   AwaitCount(*client, 0);
   StopDaemon();
   // TearDown() sees that passt is gone, too.
+}
+
+TEST_F(RightsTest, ANetworkThatStaysTakesNoShareOfTheHost) {
+  if (!HasPasst()) GTEST_SKIP() << "runs where passt is installed (ci/deps)";
+  auto client = Connect();
+  auto request = LaunchByName(*client, CopyOf("echo", 0644));
+  request.getSpec().initNets(1)[0].getBackend().initUser();
+  auto machine = request.send().wait(io_.waitScope).getMachine();
+  while (Passts().empty()) Pause();
+  const std::vector<pid_t> passts = Passts();
+  ASSERT_THAT(passts, SizeIs(1));
+  ASSERT_EQ(::kill(passts.front(), SIGSTOP), 0);
+  machine = nullptr;
+  AwaitTaken(*client, 0);
+  EXPECT_EQ(::kill(passts.front(), SIGKILL), 0);
+  client = nullptr;
+  StopDaemon();
 }
 
 TEST_F(RightsTest, ANetworkThatFailsIsToldOf) {
