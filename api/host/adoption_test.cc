@@ -29,7 +29,7 @@ using testing::FakeBehaviour;
 using testing::FakeVmm;
 using Answer = testing::FakeBehaviour::Answer;
 
-constexpr Peer kRoot = {.pid = 1, .uid = 0, .gid = 0};
+constexpr Peer kRoot = {.uid = 0, .gid = 0};
 constexpr uint64_t kId = 7;
 
 class AdoptionTest : public ::testing::Test {

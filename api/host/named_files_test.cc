@@ -37,9 +37,9 @@ using ::testing::HasSubstr;
 
 constexpr uid_t kAliceId = 54321;
 constexpr gid_t kTeam = 54400;
-const Peer kRoot = {.pid = 1, .uid = 0, .gid = 0};
-const Peer kAlice = {.pid = 1, .uid = kAliceId, .gid = kAliceId};
-const Peer kAliceInTeam = {.pid = 1, .uid = kAliceId, .gid = kAliceId, .groups = {kTeam}};
+const Peer kRoot = {.uid = 0, .gid = 0};
+const Peer kAlice = {.uid = kAliceId, .gid = kAliceId};
+const Peer kAliceInTeam = {.uid = kAliceId, .gid = kAliceId, .groups = {kTeam}};
 
 // Whether this process may become other users: in a user namespace with one, it may not.
 [[nodiscard]] bool MayChangeUsers() {

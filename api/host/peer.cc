@@ -37,10 +37,7 @@ absl::StatusOr<Peer> Peer::Of(int socket) {
     return ErrnoStatus("asking who has connected (SO_PEERCRED)");
   }
   MAYFLY_ASSIGN_OR_RETURN(std::vector<gid_t> groups, GroupsOf(socket));
-  return Peer{.pid = credentials.pid,
-              .uid = credentials.uid,
-              .gid = credentials.gid,
-              .groups = std::move(groups)};
+  return Peer{.uid = credentials.uid, .gid = credentials.gid, .groups = std::move(groups)};
 }
 
 bool Peer::IsMaster(uid_t user) { return user == kRoot || user == ::geteuid(); }

@@ -10,7 +10,6 @@ namespace mayfly::api {
 
 // Who is at the other end of a Unix socket, as of when it connected.
 struct Peer {
-  pid_t pid = 0;
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups = {};  // the others that it is in

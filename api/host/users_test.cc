@@ -25,9 +25,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Peer kRoot = {.pid = 1, .uid = 0, .gid = 0};
-constexpr Peer kAlice = {.pid = 1, .uid = 54321, .gid = 54321};
-constexpr Peer kBob = {.pid = 1, .uid = 54322, .gid = 54322};
+constexpr Peer kRoot = {.uid = 0, .gid = 0};
+constexpr Peer kAlice = {.uid = 54321, .gid = 54321};
+constexpr Peer kBob = {.uid = 54322, .gid = 54322};
 
 class Listener final : public rpc::EventListener::Server {
  public:
