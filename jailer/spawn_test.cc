@@ -1,15 +1,16 @@
 #include "jailer/spawn.h"
+#include "base/pipe.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -21,17 +22,6 @@ namespace {
 using ::testing::HasSubstr;
 
 OwnedFd OpenProgram(const char* path) { return OwnedFd(::open(path, O_PATH | O_CLOEXEC)); }
-
-struct Pipe {
-  OwnedFd reader;
-  OwnedFd writer;
-};
-
-Pipe MakePipe() {
-  std::array<int, 2> ends{};
-  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-  return {OwnedFd(ends[0]), OwnedFd(ends[1])};
-}
 
 std::string ReadAll(int fd) {
   std::string text;
@@ -47,7 +37,7 @@ class SpawnTest : public ::testing::Test {
   void SetUp() override {
     program_ = OpenProgram("jailer/spawn_probe");
     ASSERT_TRUE(program_.valid()) << "the test is run from the runfiles' root";
-    pipe_ = MakePipe();
+    pipe_ = Pipe::Make().value();
   }
 
   SpawnOptions Options(std::vector<std::string> arguments) {
@@ -69,7 +59,7 @@ class SpawnTest : public ::testing::Test {
 };
 
 TEST_F(SpawnTest, ProgramHoldsWhatItWasGivenAndNothingElse) {
-  const Pipe extra = MakePipe();
+  const Pipe extra = Pipe::Make().value();
   SpawnOptions options = Options({"probe"});
   options.fds.push_back({.source = extra.reader.get(), .target = 7});
   // Not close-on-exec, and without a grant: must not get through either.
@@ -112,7 +102,7 @@ TEST_F(SpawnTest, PrivilegesCanBeKept) {
 
 TEST_F(SpawnTest, SourcesAndTargetsMayOverlapInAnyOrder) {
   // Three pipes whose sources are each other's targets, the program among them.
-  std::array<Pipe, 3> pipes = {MakePipe(), MakePipe(), MakePipe()};
+  std::array<Pipe, 3> pipes = {Pipe::Make().value(), Pipe::Make().value(), Pipe::Make().value()};
   const int a = pipes[0].writer.get();
   const int b = pipes[1].writer.get();
   SpawnOptions options = Options({"probe"});

@@ -6,13 +6,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "api/cli/exit_code.h"
 #include "base/owned_fd.h"
+#include "base/pipe.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "virtio/block/overlay/base_identity.h"
@@ -115,14 +115,11 @@ TEST_F(DiskCommandTest, SaysThatABaseIsADevice) {
 
 TEST_F(DiskCommandTest, AnOutputThatNobodyReadsIsNotTheFilesFault) {
   ASSERT_NO_FATAL_FAILURE(MakeOverlay(Base()));
-  std::array<int, 2> pipe{};
-  ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
-  OwnedFd reader(pipe[0]);
-  const OwnedFd writer(pipe[1]);
-  reader.Reset();
+  Pipe pipe = Pipe::Make().value();
+  pipe.reader.Reset();
   ::signal(SIGPIPE, SIG_IGN);
   const OwnedFd before(::dup(STDOUT_FILENO));
-  ::dup2(writer.get(), STDOUT_FILENO);
+  ::dup2(pipe.writer.get(), STDOUT_FILENO);
   const int code = Disk({"info", Path("upper")});
   ::dup2(before.get(), STDOUT_FILENO);
   EXPECT_EQ(code, static_cast<int>(ExitCode::kFailure));

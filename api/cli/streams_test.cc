@@ -2,18 +2,19 @@
 
 #include <fcntl.h>
 #include <kj/async-io.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <deque>
 #include <string>
+#include <utility>
 
 #include "api/cli/input_source.h"
 #include "api/cli/output_sink.h"
 #include "base/owned_fd.h"
+#include "base/pipe.h"
+#include "base/socket_pair.h"
 #include "gtest/gtest.h"
 
 namespace {
@@ -44,17 +45,6 @@ extern "C" ssize_t read(int fd, void* bytes, size_t size) {
 namespace mayfly::cli {
 namespace {
 
-struct Ends {
-  OwnedFd reader;
-  OwnedFd writer;
-};
-
-Ends MakePipe() {
-  std::array<int, 2> ends{};
-  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-  return {OwnedFd(ends[0]), OwnedFd(ends[1])};
-}
-
 std::string ReadUpTo(int fd, size_t size) {
   std::string text(size, '\0');
   const ssize_t got = ::read(fd, text.data(), size);
@@ -83,10 +73,11 @@ using OutputSinkTest = StreamsTest;
 const std::string kMuch(1'000'000, 'z');
 
 TEST_F(OutputSinkTest, WaitsForASlowReaderOfAPipeOrASocket) {
-  std::array<int, 2> sockets{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()), 0);
-  for (const Ends& ends : {MakePipe(), Ends{OwnedFd(sockets[0]), OwnedFd(sockets[1])}}) {
-    OutputSink sink(ends.writer.get(), io_.unixEventPort);
+  const Pipe pipe = Pipe::Make().value();
+  const SocketPair sockets = SocketPair::Make().value();
+  for (const auto& [reader, writer] : {std::pair(pipe.reader.get(), pipe.writer.get()),
+                                       std::pair(sockets.theirs.get(), sockets.ours.get())}) {
+    OutputSink sink(writer, io_.unixEventPort);
     bool done = false;
     auto write = sink.Write(std::as_bytes(std::span(kMuch)))
                      .then([&done] { done = true; })
@@ -95,7 +86,7 @@ TEST_F(OutputSinkTest, WaitsForASlowReaderOfAPipeOrASocket) {
     EXPECT_FALSE(done);
     size_t read = 0;
     while (read < kMuch.size()) {
-      read += ReadUpTo(ends.reader.get(), 65536).size();
+      read += ReadUpTo(reader, 65536).size();
       Settle();
     }
     EXPECT_TRUE(done);
@@ -103,7 +94,7 @@ TEST_F(OutputSinkTest, WaitsForASlowReaderOfAPipeOrASocket) {
 }
 
 TEST_F(OutputSinkTest, AbandonedItWaitsForNobody) {
-  const Ends pipe = MakePipe();
+  const Pipe pipe = Pipe::Make().value();
   OutputSink sink(pipe.writer.get(), io_.unixEventPort);
   auto write = sink.Write(std::as_bytes(std::span(kMuch))).eagerlyEvaluate(nullptr);
   Settle();
@@ -113,7 +104,7 @@ TEST_F(OutputSinkTest, AbandonedItWaitsForNobody) {
 }
 
 TEST_F(OutputSinkTest, TellsABrokenPipeAndDropsTheRest) {
-  Ends pipe = MakePipe();
+  Pipe pipe = Pipe::Make().value();
   pipe.reader.Reset();
   OutputSink sink(pipe.writer.get(), io_.unixEventPort);
   sink.Write(std::as_bytes(std::span(kMuch))).wait(io_.waitScope);
@@ -121,7 +112,7 @@ TEST_F(OutputSinkTest, TellsABrokenPipeAndDropsTheRest) {
 }
 
 TEST_F(OutputSinkTest, TellsAReaderThatLeavesWhileItIsWaitedFor) {
-  Ends pipe = MakePipe();
+  Pipe pipe = Pipe::Make().value();
   OutputSink sink(pipe.writer.get(), io_.unixEventPort);
   auto write = sink.Write(std::as_bytes(std::span(kMuch))).eagerlyEvaluate(nullptr);
   Settle();
@@ -167,7 +158,7 @@ class InputSourceTest : public StreamsTest {
 };
 
 TEST_F(InputSourceTest, CarriesAPipeToItsEnd) {
-  Ends pipe = MakePipe();
+  Pipe pipe = Pipe::Make().value();
   InputSource source(pipe.reader.get(), InputSource::Escape::kNone, io_.unixEventPort);
   auto end = source.Carry(kj::heap<Guest>(guest_));
   Settle();
@@ -192,7 +183,7 @@ TEST_F(InputSourceTest, WhatCannotBeReadIsAnEnd) {
 }
 
 TEST_F(InputSourceTest, WhatCannotBeReadJustNowIsReadLater) {
-  Ends pipe = MakePipe();
+  Pipe pipe = Pipe::Make().value();
   EXPECT_EQ(::write(pipe.writer.get(), "ab", 2), 2);
   pipe.writer.Reset();
   TheReadFaults() = {.fd = pipe.reader.get(), .errors = {EINTR, EAGAIN, EAGAIN}};
@@ -202,13 +193,13 @@ TEST_F(InputSourceTest, WhatCannotBeReadJustNowIsReadLater) {
 }
 
 TEST_F(InputSourceTest, TheEscapeQuits) {
-  const Ends pipe = MakePipe();
+  const Pipe pipe = Pipe::Make().value();
   EXPECT_EQ(::write(pipe.writer.get(), "ab\x1dqcd", 6), 6);
   EXPECT_EQ(Carry(pipe.reader.get(), InputSource::Escape::kCtrlQ), InputSource::End::kQuit);
 }
 
 TEST_F(InputSourceTest, AGuestThatIsGoneIsAnEnd) {
-  const Ends pipe = MakePipe();
+  const Pipe pipe = Pipe::Make().value();
   EXPECT_EQ(::write(pipe.writer.get(), "full", 4), 4);
   EXPECT_EQ(Carry(pipe.reader.get(), InputSource::Escape::kNone), InputSource::End::kEndOfInput);
 }

@@ -5,7 +5,6 @@
 #include <kj/async-io.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,12 +12,14 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/client/vmm_connection.h"
 #include "api/client/vmm_process.h"
 #include "api/testing/guest_spec.h"
 #include "api/testing/screen.h"
+#include "base/socket_pair.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -151,18 +152,16 @@ TEST_F(MachineClientTest, SendingCanBeHeldBackAndLetGoWhileTheGuestSends) {
 }
 
 TEST_F(MachineClientTest, ReceivingCanBeLetGoWhileTheGuestWaits) {
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-  const OwnedFd passt(ends[0]);
+  SocketPair passt = SocketPair::Make().value();
   MachineSpec spec = GuestSpec("netbench", "cases=rx-64");
   vmm::NetConfig& net = spec.machine.nets.emplace_back();
-  net.backend.emplace<vmm::PasstNet>().socket = OwnedFd(ends[1]);
+  net.backend.emplace<vmm::PasstNet>().socket = std::move(passt.ours);
   net.receive = kAFrameAMinute;
   constexpr uint64_t kFrames = 100;
   // A frame as passt has it, behind its length: the guest wants no more of it than that it comes.
   std::array<uint8_t, 4 + kFrameBytes> frame = {0, 0, 0, kFrameBytes};
   for (uint64_t i = 0; i < kFrames; ++i) {
-    ASSERT_EQ(::write(passt.get(), frame.data(), frame.size()), ssize_t{sizeof frame});
+    ASSERT_EQ(::write(passt.theirs.get(), frame.data(), frame.size()), ssize_t{sizeof frame});
   }
   Launch(std::move(spec));
   while (Stats().nets.at(0).receive.throttled == 0) Pause();

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <sstream>
@@ -12,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "api/client/host_resolvers.h"
 #include "api/client/process_end.h"
+#include "base/pipe.h"
+#include "base/socket_pair.h"
 #include "base/status.h"
 
 namespace mayfly::api {
@@ -54,28 +55,6 @@ constexpr int kSocketTarget = STDERR_FILENO + 1;
   return arguments;
 }
 
-struct Ends {
-  OwnedFd ours;
-  OwnedFd theirs;
-};
-
-// Blocking: passt takes a frame that has come in part for broken where it cannot wait for the rest.
-// (Our end is read and written with MSG_DONTWAIT.)
-[[nodiscard]] absl::StatusOr<Ends> MakeSocketPair() {
-  std::array<int, 2> fds{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()) != 0) {
-    return ErrnoStatus("making a socket pair for passt");
-  }
-  return Ends{.ours = OwnedFd(fds[0]), .theirs = OwnedFd(fds[1])};
-}
-
-[[nodiscard]] absl::StatusOr<Ends> MakePipe() {
-  std::array<int, 2> fds{};
-  // Non-blocking: a passt with a lot to say must not wait for us to read it.
-  if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus("making a pipe");
-  return Ends{.ours = OwnedFd(fds[0]), .theirs = OwnedFd(fds[1])};
-}
-
 }  // namespace
 
 absl::StatusOr<OwnedFd> PasstProcess::FindProgram() {
@@ -102,9 +81,12 @@ absl::StatusOr<OwnedFd> PasstProcess::FindProgram() {
 absl::StatusOr<PasstProcess> PasstProcess::Start(const PasstOptions& options) {
   MAYFLY_ASSIGN_OR_RETURN(std::vector<std::string> arguments, MakeArguments(options));
   MAYFLY_ASSIGN_OR_RETURN(const OwnedFd program, FindProgram());
-  MAYFLY_ASSIGN_OR_RETURN(Ends socket, MakeSocketPair());
-  MAYFLY_ASSIGN_OR_RETURN(Ends words, MakePipe());
-  const int words_end = options.words >= 0 ? options.words : words.theirs.get();
+  // Blocking: passt takes a frame that has come in part for broken where it cannot wait for the
+  // rest. (Our end is read and written with MSG_DONTWAIT.)
+  MAYFLY_ASSIGN_OR_RETURN(SocketPair socket, SocketPair::Make());
+  // A passt with a lot to say must not wait for us to read it.
+  MAYFLY_ASSIGN_OR_RETURN(Pipe words, Pipe::MakeNonBlocking());
+  const int words_end = options.words >= 0 ? options.words : words.writer.get();
   jailer::SpawnOptions spawn;
   // passt shuts itself in; as root it needs the rights to do so.
   spawn.privileges = jailer::Privileges::kKept;
@@ -118,7 +100,7 @@ absl::StatusOr<PasstProcess> PasstProcess::Start(const PasstOptions& options) {
   spawn.parent_death = jailer::ParentDeath::kIgnored;
   absl::StatusOr<jailer::ChildProcess> process = jailer::Spawn(spawn);
   if (!process.ok()) return Annotate(process.status(), "starting passt");
-  return PasstProcess(*std::move(process), std::move(socket.ours), std::move(words.ours));
+  return PasstProcess(*std::move(process), std::move(socket.ours), std::move(words.reader));
 }
 
 std::optional<std::string> PasstProcess::DescribeFailure() const {

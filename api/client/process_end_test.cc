@@ -4,11 +4,11 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
 #include <string>
 
 #include "base/owned_fd.h"
+#include "base/pipe.h"
 #include "gtest/gtest.h"
 
 namespace mayfly::api {
@@ -50,32 +50,25 @@ TEST(AwaitEnd, EndsWhatGoesOnThoughInterrupted) {
 
 class LastWordsTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::array<int, 2> fds{};
-    ASSERT_EQ(::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK), 0);
-    ours_ = OwnedFd(fds[0]);
-    theirs_ = OwnedFd(fds[1]);
-  }
   void Say(const std::string& words) const {
-    ASSERT_EQ(::write(theirs_.get(), words.data(), words.size()),
+    ASSERT_EQ(::write(pipe_.writer.get(), words.data(), words.size()),
               static_cast<ssize_t>(words.size()));
   }
 
-  OwnedFd ours_;
-  OwnedFd theirs_;
+  Pipe pipe_ = Pipe::MakeNonBlocking().value();
 };
 
 TEST_F(LastWordsTest, AreAllWhereTheyAreFew) {
-  EXPECT_EQ(ReadLastWords(ours_.get()), "");
+  EXPECT_EQ(ReadLastWords(pipe_.reader.get()), "");
   Say("first\nsecond\n\n");
-  EXPECT_EQ(ReadLastWords(ours_.get()), "first\nsecond");
+  EXPECT_EQ(ReadLastWords(pipe_.reader.get()), "first\nsecond");
 }
 
 TEST_F(LastWordsTest, AreTheLastWhereTheyAreMany) {
   Say(std::string(50000, 'x'));
   Say("this is why\n");
-  theirs_ = OwnedFd();
-  const std::string words = ReadLastWords(ours_.get());
+  pipe_.writer = OwnedFd();
+  const std::string words = ReadLastWords(pipe_.reader.get());
   EXPECT_EQ(words.size(), 4095U);
   EXPECT_TRUE(words.ends_with("xthis is why")) << words;
 }

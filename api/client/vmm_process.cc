@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,6 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api/client/process_end.h"
+#include "base/pipe.h"
+#include "base/socket_pair.h"
 #include "base/status.h"
 #include "jailer/sanitized.h"
 
@@ -40,26 +41,6 @@ constexpr int kSocketTarget = STDERR_FILENO + 1;
   return BesideOurselves();
 }
 
-struct Ends {
-  OwnedFd ours;
-  OwnedFd theirs;
-};
-
-[[nodiscard]] absl::StatusOr<Ends> MakeSocketPair() {
-  std::array<int, 2> fds{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()) != 0) {
-    return ErrnoStatus("making a socket pair");
-  }
-  return Ends{OwnedFd(fds[0]), OwnedFd(fds[1])};
-}
-
-[[nodiscard]] absl::StatusOr<Ends> MakePipe() {
-  std::array<int, 2> fds{};
-  // Non-blocking: a VMM with a lot to say must not wait for us to read it.
-  if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus("making a pipe");
-  return Ends{OwnedFd(fds[0]), OwnedFd(fds[1])};
-}
-
 }  // namespace
 
 absl::StatusOr<OwnedFd> VmmProcess::FindProgram() {
@@ -77,8 +58,9 @@ absl::StatusOr<OwnedFd> VmmProcess::FindProgram() {
 
 absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program, const jailer::Jail& jail,
                                              std::optional<jailer::Cgroup> cgroup) {
-  MAYFLY_ASSIGN_OR_RETURN(Ends socket, MakeSocketPair());
-  MAYFLY_ASSIGN_OR_RETURN(Ends words, MakePipe());
+  MAYFLY_ASSIGN_OR_RETURN(SocketPair socket, SocketPair::MakeNonBlocking());
+  // A VMM with a lot to say must not wait for us to read it.
+  MAYFLY_ASSIGN_OR_RETURN(Pipe words, Pipe::MakeNonBlocking());
   jailer::SpawnOptions options;
   options.program = program;
   // A sanitizer's runtime needs its libraries, and /proc.
@@ -91,7 +73,7 @@ absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program, const jailer::Jail& ja
   // Our own standard output must not be there: whoever reads it would wait for the end of the VMM
   // process, which outlives the VM by the kernel's teardown. 0 and 1 are taken all the same, lest
   // another file gets these numbers.
-  const int words_end = words.theirs.get();
+  const int words_end = words.writer.get();
   options.fds = {{.source = words_end, .target = STDIN_FILENO},
                  {.source = words_end, .target = STDOUT_FILENO},
                  {.source = words_end, .target = STDERR_FILENO},
@@ -103,7 +85,7 @@ absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program, const jailer::Jail& ja
   }
   if (!process.ok()) return process.status();
   return VmmProcess(*std::move(process), std::move(cgroup), std::move(socket.ours),
-                    std::move(words.ours));
+                    std::move(words.reader));
 }
 
 absl::StatusOr<VmmProcess> VmmProcess::Spawn(std::optional<jailer::Cgroup> cgroup) {

@@ -2,15 +2,13 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-
 #include "api/codec/rpc_status.h"
 #include "api/codec/text.h"
+#include "base/socket_pair.h"
 
 namespace mayfly::api::testing {
 namespace {
@@ -105,9 +103,7 @@ class FakeServer final : public rpc::Vmm::Server {
 // The record of an earlier host, and the socket to which the VMM listens since.
 [[nodiscard]] OwnedFd Record(kj::AsyncIoContext& io, const VmStore& store, VmFacts facts,
                              pid_t pid) {
-  std::array<int, 2> sockets{};
-  KJ_SYSCALL(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets.data()));
-  const OwnedFd theirs(sockets[1]);
+  SocketPair sockets = SocketPair::MakeNonBlocking().value();
   capnp::MallocMessageBuilder message;
   const std::string name = facts.name;
   const auto former =
@@ -115,7 +111,7 @@ class FakeServer final : public rpc::Vmm::Server {
                          VmOrigin{.facts = std::move(facts),
                                   .spec = SpecRecord(message.initRoot<rpc::MachineSpec>()),
                                   .share = QuotaShare::TakeAnyway({}, {})},
-                         VmmProcess::Adopt(pid, PidfdOf(pid), OwnedFd(sockets[0])), [](Vm&) {});
+                         VmmProcess::Adopt(pid, PidfdOf(pid), std::move(sockets.ours)), [](Vm&) {});
   return store.Add(*former, name).value();
 }
 

@@ -1,10 +1,6 @@
 #include "api/host/named_files.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -20,6 +16,7 @@
 #include "api/codec/rpc_status.h"
 #include "api/codec/text.h"
 #include "api/host/opener.capnp.h"
+#include "base/pipe.h"
 #include "base/status.h"
 
 namespace mayfly::api {
@@ -60,18 +57,6 @@ void VisitNames(Spec spec, const VisitFile& visit_file, const VisitNet& visit_ne
     auto backend = net.getBackend();
     if (backend.isTapNamed() || backend.isUser()) visit_net(field, net);
   }
-}
-
-struct Ends {
-  OwnedFd ours;
-  OwnedFd theirs;
-};
-
-// Non-blocking: who speaks must not wait for us to listen.
-[[nodiscard]] absl::StatusOr<Ends> MakePipe() {
-  std::array<int, 2> fds{};
-  if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus("making a pipe");
-  return Ends{.ours = OwnedFd(fds[0]), .theirs = OwnedFd(fds[1])};
 }
 
 // What is to be opened.
@@ -169,10 +154,11 @@ void FillRequest(rpc::MachineSpec::Reader spec, const std::vector<std::string>& 
         auto user = wanted.initUser();
         user.setNet(net.getBackend().getUser());
         user.setMtu(net.getMtu());
-        absl::StatusOr<Ends> ends = MakePipe();
-        if (!ends.ok()) kj::throwFatalException(ToException(ends.status()));
-        words.push_back(std::move(ends->ours));
-        user.setWords(kj::heap<FdFile>(std::move(ends->theirs)));
+        // Who speaks must not wait for us to listen.
+        absl::StatusOr<Pipe> pipe = Pipe::MakeNonBlocking();
+        if (!pipe.ok()) kj::throwFatalException(ToException(pipe.status()));
+        words.push_back(std::move(pipe->reader));
+        user.setWords(kj::heap<FdFile>(std::move(pipe->writer)));
       });
 }
 

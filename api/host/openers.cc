@@ -3,7 +3,6 @@
 #include <capnp/rpc-twoparty.h>
 #include <fcntl.h>
 #include <kj/async-unix.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,6 +17,7 @@
 #include "api/codec/rpc_status.h"
 #include "api/host/host_log.h"
 #include "api/host/opener.h"
+#include "base/socket_pair.h"
 #include "base/status.h"
 #include "jailer/spawn.h"
 
@@ -38,12 +38,7 @@ struct Started {
 };
 
 [[nodiscard]] absl::StatusOr<Started> Start(int program) {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
-    return ErrnoStatus("making a socket pair");
-  }
-  OwnedFd ours(ends[0]);
-  const OwnedFd theirs(ends[1]);
+  MAYFLY_ASSIGN_OR_RETURN(SocketPair socket, SocketPair::MakeNonBlocking());
   const OwnedFd nothing(::open(kNothing, O_RDWR | O_CLOEXEC));
   if (!nothing.valid()) return ErrnoStatus(absl::StrCat("opening ", kNothing));
   jailer::SpawnOptions options;
@@ -52,13 +47,13 @@ struct Started {
   options.fds = {{.source = nothing.get(), .target = STDIN_FILENO},
                  {.source = nothing.get(), .target = STDOUT_FILENO},
                  {.source = nothing.get(), .target = STDERR_FILENO},
-                 {.source = theirs.get(), .target = kOpenerSocket}};
+                 {.source = socket.theirs.get(), .target = kOpenerSocket}};
   // It changes its user itself, behind the exec: until then this process stands still, and that
   // user could have it stand still for ever (SIGSTOP).
   options.privileges = jailer::Privileges::kKept;
   absl::StatusOr<jailer::ChildProcess> process = jailer::Spawn(options);
   if (!process.ok()) return Annotate(process.status(), "starting what opens files for a client");
-  return Started{.process = *std::move(process), .socket = std::move(ours)};
+  return Started{.process = *std::move(process), .socket = std::move(socket.ours)};
 }
 
 void SetUser(const Peer& peer, rpc::Opener::OpenParams::Builder params) {

@@ -8,8 +8,10 @@
 #include <array>
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include "api/host/host_socket.h"
+#include "base/socket_pair.h"
 #include "base/unix_address.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -81,10 +83,8 @@ TEST_F(ServiceManagerTest, MoreThanOneIsRefused) {
 }
 
 TEST_F(ServiceManagerTest, WhatDoesNotListenIsNoSocketForUs) {
-  std::array<int, 2> pair{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
-  const OwnedFd other(pair[1]);
-  EXPECT_TRUE(absl::IsInvalidArgument(HostSocket::Take(OwnedFd(pair[0])).status()));
+  SocketPair pair = SocketPair::Make().value();
+  EXPECT_TRUE(absl::IsInvalidArgument(HostSocket::Take(std::move(pair.ours)).status()));
 }
 
 TEST_F(ServiceManagerTest, ItIsToldWhatHappens) {

@@ -7,11 +7,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -23,6 +23,7 @@
 #include "api/testing/guest_spec.h"
 #include "api/testing/listening_socket.h"
 #include "api/testing/screen.h"
+#include "base/pipe.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -46,13 +47,6 @@ struct WrongFile {
   std::function<OwnedFd()> open;
 };
 
-[[nodiscard]] OwnedFd Pipe() {
-  std::array<int, 2> ends{};
-  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-  ::close(ends[1]);
-  return OwnedFd(ends[0]);
-}
-
 [[nodiscard]] OwnedFd Disk(int flags) {
   const OwnedFd disk(::memfd_create("disk", MFD_CLOEXEC));
   EXPECT_EQ(::ftruncate(disk.get(), kDiskBytes), 0);
@@ -62,7 +56,7 @@ struct WrongFile {
 
 [[nodiscard]] std::vector<WrongFile> WrongFiles() {
   return {{"a directory", [] { return OwnedFd(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)); }},
-          {"a pipe", Pipe},
+          {"a pipe", [] { return Pipe::Make().value().reader; }},
           {"a device", [] { return OwnedFd(::open("/dev/null", O_RDWR | O_CLOEXEC)); }},
           {"a path", [] { return OwnedFd(::open("/dev/null", O_PATH | O_CLOEXEC)); }},
           {"an empty file", [] { return OwnedFd(::memfd_create("empty", MFD_CLOEXEC)); }},

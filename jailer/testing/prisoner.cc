@@ -9,6 +9,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/pipe.h"
 #include "gtest/gtest.h"
 
 namespace mayfly::jailer {
@@ -17,26 +18,22 @@ Prisoner::Prisoner(const Jail& jail, const std::string& program,
                    const std::vector<std::string>& arguments) {
   const OwnedFd file(::open(program.c_str(), O_PATH | O_CLOEXEC));
   EXPECT_TRUE(file.valid()) << "the test is run from the runfiles' root";
-  std::array<int, 2> in{};
-  std::array<int, 2> out{};
-  EXPECT_EQ(::pipe2(in.data(), O_CLOEXEC), 0);
-  EXPECT_EQ(::pipe2(out.data(), O_CLOEXEC), 0);
-  const OwnedFd theirs_in(in[0]);
-  OwnedFd theirs_out(out[1]);
-  hold_ = OwnedFd(in[1]);
-  said_ = OwnedFd(out[0]);
+  Pipe in = Pipe::Make().value();
+  Pipe out = Pipe::Make().value();
+  hold_ = std::move(in.writer);
+  said_ = std::move(out.reader);
   SpawnOptions options;
   options.program = file.get();
   options.arguments = {program};
   options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
-  options.fds = {{.source = theirs_in.get(), .target = STDIN_FILENO},
-                 {.source = theirs_out.get(), .target = STDOUT_FILENO}};
+  options.fds = {{.source = in.reader.get(), .target = STDIN_FILENO},
+                 {.source = out.writer.get(), .target = STDOUT_FILENO}};
   options.jail = &jail;
   absl::StatusOr<ChildProcess> child = Spawn(options);
   EXPECT_TRUE(child.ok()) << child.status();
   if (!child.ok()) return;
   child_.emplace(*std::move(child));
-  theirs_out.Reset();
+  out.writer.Reset();
   Listen();
 }
 

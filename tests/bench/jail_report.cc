@@ -1,24 +1,20 @@
 #include "tests/bench/jail_report.h"
 
-#include <fcntl.h>
 #include <unistd.h>
-
-#include <array>
 
 #include "base/status.h"
 
 namespace mayfly::bench {
 
 absl::StatusOr<JailReportPipe> JailReportPipe::Make() {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return ErrnoStatus("making a pipe");
-  return JailReportPipe(OwnedFd(ends[0]), OwnedFd(ends[1]));
+  MAYFLY_ASSIGN_OR_RETURN(Pipe pipe, Pipe::Make());
+  return JailReportPipe(std::move(pipe));
 }
 
 absl::StatusOr<JailReport> JailReportPipe::Read() {
-  writer_.Reset();  // or there would be no end
+  pipe_.writer.Reset();  // or there would be no end
   JailReport report;
-  if (::read(reader_.get(), &report, sizeof report) != sizeof report) {
+  if (::read(pipe_.reader.get(), &report, sizeof report) != sizeof report) {
     return absl::InternalError("jail_payload ended without a report");
   }
   return report;

@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "base/owned_fd.h"
+#include "base/pipe.h"
 
 namespace mayfly::bench {
 
@@ -22,16 +22,14 @@ class JailReportPipe final {
   [[nodiscard]] static absl::StatusOr<JailReportPipe> Make();
 
   // What jail_payload gets.
-  [[nodiscard]] int writer() const { return writer_.get(); }
+  [[nodiscard]] int writer() const { return pipe_.writer.get(); }
   // Waits. Errors: Internal where the payload ended without. Once.
   [[nodiscard]] absl::StatusOr<JailReport> Read();
 
  private:
-  JailReportPipe(OwnedFd reader, OwnedFd writer)
-      : reader_(std::move(reader)), writer_(std::move(writer)) {}
+  explicit JailReportPipe(Pipe pipe) : pipe_(std::move(pipe)) {}
 
-  OwnedFd reader_;
-  OwnedFd writer_;
+  Pipe pipe_;
 };
 
 }  // namespace mayfly::bench

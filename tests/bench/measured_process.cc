@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "base/pipe.h"
 #include "base/status.h"
 
 namespace mayfly::bench {
@@ -18,17 +19,6 @@ namespace {
 
 constexpr int kSignalBase = 128;
 constexpr int kNotExecuted = 127;
-
-struct Pipe {
-  OwnedFd reader;
-  OwnedFd writer;
-};
-
-absl::StatusOr<Pipe> MakePipe() {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return ErrnoStatus("making a pipe");
-  return Pipe{.reader = OwnedFd(ends[0]), .writer = OwnedFd(ends[1])};
-}
 
 // The child: waits until its counters are there, then becomes the program.
 [[noreturn]] void Execute(std::vector<char*>& arguments, int go, int output) {
@@ -45,8 +35,8 @@ absl::StatusOr<Pipe> MakePipe() {
 }  // namespace
 
 absl::StatusOr<MeasuredProcess> MeasuredProcess::Start(const std::vector<std::string>& argv) {
-  MAYFLY_ASSIGN_OR_RETURN(Pipe output, MakePipe());
-  MAYFLY_ASSIGN_OR_RETURN(Pipe go, MakePipe());
+  MAYFLY_ASSIGN_OR_RETURN(Pipe output, Pipe::Make());
+  MAYFLY_ASSIGN_OR_RETURN(Pipe go, Pipe::Make());
   std::vector<char*> arguments;
   arguments.reserve(argv.size() + 1);
   for (const std::string& word : argv) arguments.push_back(const_cast<char*>(word.c_str()));

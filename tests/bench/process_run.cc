@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "absl/cleanup/cleanup.h"
-#include "base/owned_fd.h"
+#include "base/pipe.h"
 #include "base/status.h"
 
 namespace mayfly::bench {
@@ -38,17 +38,13 @@ absl::StatusOr<pid_t> Spawn(const std::vector<std::string>& argv, int output) {
 }  // namespace
 
 absl::StatusOr<ProcessRun> RunProcess(const std::vector<std::string>& argv) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return ErrnoStatus("making a pipe");
-  const OwnedFd reader(ends[0]);
-  OwnedFd writer(ends[1]);
-
+  MAYFLY_ASSIGN_OR_RETURN(Pipe output, Pipe::Make());
   ProcessRun run;
   const Nanoseconds begin = MonotonicNow();
-  MAYFLY_ASSIGN_OR_RETURN(const pid_t pid, Spawn(argv, writer.get()));
-  writer.Reset();
+  MAYFLY_ASSIGN_OR_RETURN(const pid_t pid, Spawn(argv, output.writer.get()));
+  output.writer.Reset();
   std::array<char, 4096> buffer{};
-  while (::read(reader.get(), buffer.data(), buffer.size()) > 0) {
+  while (::read(output.reader.get(), buffer.data(), buffer.size()) > 0) {
     if (!run.first_byte) run.first_byte = MonotonicNow() - begin;
   }
   int status = 0;

@@ -1,6 +1,5 @@
 #include "tests/cli/command.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -10,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/pipe.h"
 #include "gtest/gtest.h"
 
 namespace mayfly::testing {
@@ -23,17 +23,6 @@ constexpr std::chrono::milliseconds kStep{20};
 constexpr int kCannotRun = 99;
 // Bytes of output in a message: enough to see what went on.
 constexpr size_t kShown = 2000;
-
-struct Pipe {
-  OwnedFd reader;
-  OwnedFd writer;
-};
-
-Pipe MakePipe() {
-  std::array<int, 2> ends{};
-  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-  return {OwnedFd(ends[0]), OwnedFd(ends[1])};
-}
 
 // False at the end of the stream.
 bool Append(int fd, std::string& text) {
@@ -91,9 +80,9 @@ void Command::Become(int in, int out, int err) const {
 }
 
 void Command::Start() {
-  Pipe in = MakePipe();
-  Pipe out = MakePipe();
-  Pipe err = MakePipe();
+  Pipe in = Pipe::Make().value();
+  Pipe out = Pipe::Make().value();
+  Pipe err = Pipe::Make().value();
   pid_ = ::fork();
   ASSERT_GE(pid_, 0);
   if (pid_ == 0) {

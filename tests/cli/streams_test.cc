@@ -2,13 +2,14 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <string>
 
 #include "base/owned_fd.h"
+#include "base/pipe.h"
+#include "base/socket_pair.h"
 #include "tests/cli/cli_test.h"
 
 namespace mayfly::testing {
@@ -98,18 +99,14 @@ TEST_F(StreamsTest, ABrokenPipeEndsTheVmQuietly) {
 }
 
 TEST_F(StreamsTest, AStalledReaderStallsNoSignal) {
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-  const OwnedFd reader(ends[0]);
-  const OwnedFd writer(ends[1]);
+  const Pipe pipe = Pipe::MakeNonBlocking().value();
   // No room is left in the pipe, and nobody reads it.
-  ASSERT_GE(::fcntl(writer.get(), F_SETFL, O_NONBLOCK), 0);
   const std::string page(4096, 'x');
-  while (::write(writer.get(), page.data(), page.size()) > 0) {
+  while (::write(pipe.writer.get(), page.data(), page.size()) > 0) {
   }
-  ASSERT_GE(::fcntl(writer.get(), F_SETFL, 0), 0);
+  ASSERT_GE(::fcntl(pipe.writer.get(), F_SETFL, 0), 0);
   Command command = RunGuest("flood", {"--timeout", "300ms"});
-  command.Stdout(writer.get());
+  command.Stdout(pipe.writer.get());
   command.Start();
   ::usleep(600'000);  // past the timeout: the VM has ended, its output waits
   command.Signal(SIGTERM);
@@ -126,31 +123,24 @@ TEST_F(StreamsTest, AStalledReaderStallsNoGuest) {
 }
 
 TEST_F(StreamsTest, OutputMayBeASocket) {
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-  const OwnedFd reader(ends[0]);
-  OwnedFd writer(ends[1]);
+  SocketPair sockets = SocketPair::Make().value();
   Command command = RunGuest("hello");
-  command.Stdout(writer.get());
+  command.Stdout(sockets.theirs.get());
   EXPECT_EQ(command.Run().exit_code, 0);
-  writer.Reset();
+  sockets.theirs.Reset();
   std::array<char, 256> said{};
-  EXPECT_GT(::read(reader.get(), said.data(), said.size() - 1), 0);
+  EXPECT_GT(::read(sockets.ours.get(), said.data(), said.size() - 1), 0);
   EXPECT_STREQ(said.data(), "Hello from a Mayfly guest\n");
 }
 
 TEST_F(StreamsTest, TheModeOfSharedStreamsStays) {
-  std::array<int, 2> in{};
-  std::array<int, 2> out{};
-  ASSERT_EQ(::pipe2(in.data(), O_CLOEXEC), 0);
-  ASSERT_EQ(::pipe2(out.data(), O_CLOEXEC), 0);
-  const std::array<OwnedFd, 4> owners = {OwnedFd(in[0]), OwnedFd(in[1]), OwnedFd(out[0]),
-                                         OwnedFd(out[1])};
+  const Pipe in = Pipe::Make().value();
+  const Pipe out = Pipe::Make().value();
   Command command = RunGuest("hello");
-  command.Stdin(in[0]).Stdout(out[1]);
+  command.Stdin(in.reader.get()).Stdout(out.writer.get());
   EXPECT_EQ(command.Run().exit_code, 0);
-  EXPECT_EQ(::fcntl(in[0], F_GETFL) & O_NONBLOCK, 0);
-  EXPECT_EQ(::fcntl(out[1], F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_EQ(::fcntl(in.reader.get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_EQ(::fcntl(out.writer.get(), F_GETFL) & O_NONBLOCK, 0);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "api/codec/machine_spec.h"
+#include "base/socket_pair.h"
 #include "gtest/gtest.h"
 
 namespace mayfly::testing {
@@ -54,13 +55,12 @@ void TakeFds(msghdr& message, std::vector<OwnedFd>& fds) {
 }  // namespace
 
 Recording::Recording(kj::AsyncIoContext& io) : io_(io) {
-  std::array<int, 2> ends{};
-  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()), 0);
-  far_end_ = OwnedFd(ends[1]);
+  SocketPair sockets = SocketPair::MakeNonBlocking().value();
+  far_end_ = std::move(sockets.theirs);
   client_ = std::make_unique<api::HostConnection>(io.lowLevelProvider->wrapUnixSocketFd(
-      ends[0], kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
-                   kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
-                   kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK));
+      sockets.ours.release(), kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
+                                  kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
+                                  kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK));
 }
 
 void Recording::Record(const std::function<void(api::HostConnection&)>& speak) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/socket_pair.h"
 #include "base/status.h"
 #include "virtio/protocol/net_protocol.h"
 
@@ -24,16 +25,11 @@ constexpr size_t kFramesUntilTheEnd = 1'000;
 
 absl::StatusOr<std::unique_ptr<BadPasst>> BadPasst::Create(const virtio::MacAddress& mac,
                                                            Mischief mischief) {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    return ErrnoStatus("making a pair of sockets");
-  }
-  OwnedFd ours(ends[0]);
-  OwnedFd guests(ends[1]);
+  MAYFLY_ASSIGN_OR_RETURN(SocketPair sockets, SocketPair::Make());
   MAYFLY_ASSIGN_OR_RETURN(EventFd stop, EventFd::Create());
   MAYFLY_ASSIGN_OR_RETURN(EventFd make_up, EventFd::Create());
-  return std::make_unique<BadPasst>(Passkey(), mac, mischief, std::move(ours), std::move(guests),
-                                    std::move(stop), std::move(make_up));
+  return std::make_unique<BadPasst>(Passkey(), mac, mischief, std::move(sockets.ours),
+                                    std::move(sockets.theirs), std::move(stop), std::move(make_up));
 }
 
 BadPasst::BadPasst(Passkey, const virtio::MacAddress& mac, Mischief mischief, OwnedFd socket,

@@ -10,23 +10,13 @@
 #include <cstddef>
 #include <utility>
 
+#include "base/pipe.h"
 #include "gtest/gtest.h"
 
 namespace mayfly::testing {
 namespace {
 
 constexpr int kKvmTarget = 3;
-
-struct Pipe {
-  OwnedFd reader;
-  OwnedFd writer;
-};
-
-Pipe MakePipe() {
-  std::array<int, 2> ends{};
-  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-  return {OwnedFd(ends[0]), OwnedFd(ends[1])};
-}
 
 std::string ReadAll(Pipe& pipe) {
   pipe.writer.Reset();
@@ -67,8 +57,8 @@ Outcome AttackerRun::Run(const std::string& confinement, const std::string& atta
   const OwnedFd program(::open("tests/jail/attacker", O_PATH | O_CLOEXEC));
   const OwnedFd kvm(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
   EXPECT_TRUE(kvm.valid());
-  Pipe out = MakePipe();
-  Pipe error = MakePipe();
+  Pipe out = Pipe::Make().value();
+  Pipe error = Pipe::Make().value();
   jailer::SpawnOptions options;
   options.program = program.get();
   options.arguments = {"attacker", confinement,   attack, std::to_string(::getpid()),

@@ -1,19 +1,17 @@
 // Specifications in files say the same as options.
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <string>
 #include <string_view>
 #include <thread>
 
 #include "api/cli/spec/spec_options.h"
-#include "base/owned_fd.h"
+#include "base/pipe.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -142,21 +140,19 @@ TEST_F(SpecTest, WhatIsNotSaidStaysAsItIs) {
 
 // `run -f <(program)`: the pipe is opened without waiting, and the program takes its time.
 TEST_F(SpecTest, APipeIsReadToItsEnd) {
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-  const OwnedFd out(ends[0]);
-  OwnedFd in(ends[1]);
+  Pipe pipe = Pipe::Make().value();
   constexpr std::string_view kBegin = R"({"cpus": )";
   constexpr std::string_view kRest = "3}";
-  ASSERT_EQ(::write(in.get(), kBegin.data(), kBegin.size()), ssize_t{kBegin.size()});
+  ASSERT_EQ(::write(pipe.writer.get(), kBegin.data(), kBegin.size()), ssize_t{kBegin.size()});
   std::thread writer([&] {
     int left = 1;
-    while (::ioctl(out.get(), FIONREAD, &left) == 0 && left != 0) std::this_thread::yield();
-    (void)!::write(in.get(), kRest.data(), kRest.size());
-    in.Reset();
+    while (::ioctl(pipe.reader.get(), FIONREAD, &left) == 0 && left != 0) std::this_thread::yield();
+    (void)!::write(pipe.writer.get(), kRest.data(), kRest.size());
+    pipe.writer.Reset();
   });
   RunOptions options;
-  const absl::Status status = ReadSpec("/proc/self/fd/" + std::to_string(out.get()), options);
+  const absl::Status status =
+      ReadSpec("/proc/self/fd/" + std::to_string(pipe.reader.get()), options);
   writer.join();
   EXPECT_EQ(status, absl::OkStatus());
   EXPECT_EQ(options.cpus, 3U);

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/socket_pair.h"
 #include "base/testing/byte_source.h"
 #include "base/testing/fuzz_target.h"
 #include "virtio/net/backends/passt_backend.h"
@@ -118,12 +119,11 @@ class Deframer final {
 class Fuzz final : private NetBackendEvents {
  public:
   explicit Fuzz(ByteSource input) : input_(input), io_(EventLoop::Create().value()) {
-    std::array<int, 2> fds{};
-    Check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()) == 0);
-    peer_ = OwnedFd(fds[0]);
-    socket_ = fds[1];
+    SocketPair sockets = SocketPair::Make().value();
+    peer_ = std::move(sockets.theirs);
+    socket_ = sockets.ours.get();
     Check(::setsockopt(socket_, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer) == 0);
-    backend_ = PasstBackend::Create(OwnedFd(fds[1]), *io_).value();
+    backend_ = PasstBackend::Create(std::move(sockets.ours), *io_).value();
     Start();
   }
 

@@ -1,4 +1,5 @@
 #include "virtio/net/backends/passt_backend.h"
+#include "base/socket_pair.h"
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -58,13 +59,12 @@ struct Events final : NetBackendEvents {
 class PasstBackendTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::array<int, 2> fds{};
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()), 0);
-    peer_ = OwnedFd(fds[0]);
+    SocketPair sockets = SocketPair::Make().value();
+    peer_ = std::move(sockets.theirs);
     // The number that the next descriptor gets: the backend's epoll instance.
-    writability_ = ::dup(fds[0]);
+    writability_ = ::dup(peer_.get());
     ::close(writability_);
-    auto backend = PasstBackend::Create(OwnedFd(fds[1]), *io_);
+    auto backend = PasstBackend::Create(std::move(sockets.ours), *io_);
     ASSERT_TRUE(backend.ok()) << backend.status();
     backend_ = *std::move(backend);
     ASSERT_TRUE(backend_->Start(0, events_).ok());
