@@ -1,6 +1,10 @@
 @0xd3f1a6c27b5e4890;
-# Mayfly's control plane. Evolution: fields, enumerants and methods are only ever appended; what a reader does not know it
-# ignores; defaults are what an older writer meant.
+# Mayfly's control plane.
+#
+# Evolution: fields, enumerants and methods are only ever appended, and what is here keeps its number, type and meaning. A
+# field that a writer does not know has its default, which is what it meant. A field that a reader does not know it ignores,
+# a limit for instance: HostStats.version tells a client what its host is. An enumerant, a member of a union or a method that
+# a service does not know it refuses (INVALID_ARGUMENT, UNIMPLEMENTED); clients take unknown enumerants for "something else".
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("mayfly::rpc");
@@ -24,7 +28,7 @@ enum BootProtocol {
 }
 
 struct NamedFile {
-  file @0 :File;
+  file @0 :File;  # open for the access that its place asks for
   name @1 :Text;  # as the user wrote it, for messages. Where `file` is missing, a Host opens it with its client's rights: an
                   # absolute path. A Vmm never does
 }
@@ -38,7 +42,7 @@ struct RateLimit {
 struct RateLimits {
   # A request is admitted when both buckets have room for it.
   operations @0 :RateLimit;  # a disk's requests; a network device's packets
-  bytes @1 :RateLimit;
+  bytes @1 :RateLimit;       # of data; a frame's without virtio's header
 }
 
 enum DiskEngine {
@@ -64,7 +68,7 @@ struct Disk {
   engine @3 :DiskEngine;
   direct @4 :Bool;       # past the host's page cache (O_DIRECT)
   overlay @5 :Overlay;   # optional
-  limits @6 :RateLimits;
+  limits @6 :RateLimits; # of what the guest asks of it
 }
 
 struct IpPrefix {
@@ -73,7 +77,7 @@ struct IpPrefix {
 }
 
 enum IpProtocol {
-  any @0;
+  any @0;   # the rest, too
   tcp @1;
   udp @2;
   icmp @3;  # ICMPv6 for an IPv6 destination
@@ -82,7 +86,7 @@ enum IpProtocol {
 struct EgressRule {
   # Packets that may leave.
   destination @0 :IpPrefix;
-  protocol @1 :IpProtocol;
+  protocol @1 :IpProtocol;  # IP's next header, behind extension headers
   firstPort @2 :UInt16;  # the destination's ports, both ends included; for `tcp` and `udp` only
   lastPort @3 :UInt16 = 65535;
 }
@@ -97,13 +101,13 @@ struct NetFilter {
 struct PortForward {
   # A port of the host that leads to one of the guest's.
   protocol @0 :IpProtocol = tcp;  # tcp or udp
-  host @1 :UInt16;
+  host @1 :UInt16;                # of all its addresses
   guest @2 :UInt16;               # 0: the same
 }
 
 struct UserNet {
   # A network through the connections of the user who starts the VM, by passt(1).
-  forwards @0 :List(PortForward);
+  forwards @0 :List(PortForward);  # others reach the guest by these alone
 }
 
 struct Net {
@@ -125,9 +129,10 @@ struct Net {
 }
 
 struct CpuidEntry {
+  # A struct kvm_cpuid_entry2.
   function @0 :UInt32;
   index @1 :UInt32;
-  flags @2 :UInt32;
+  flags @2 :UInt32;  # KVM_CPUID_FLAG_*
   eax @3 :UInt32;
   ebx @4 :UInt32;
   ecx @5 :UInt32;
@@ -150,7 +155,7 @@ struct Label {
 struct IoLimit {
   # What may go to and from one disk in a second. 0: no limit.
   major @0 :UInt32;  # of the block device: a whole disk, not a partition
-  minor @1 :UInt32;
+  minor @1 :UInt32;  # as well
   readBytes @2 :UInt64;
   writeBytes @3 :UInt64;
   readOperations @4 :UInt64;
@@ -168,24 +173,25 @@ struct ResourceLimits {
 }
 
 struct MachineSpec {
-  cpus @0 :UInt16 = 1;
+  # A VM. What is missing, and has no default, is optional unless it says otherwise.
+  cpus @0 :UInt16 = 1;                 # vCPUs
   memoryBytes @1 :UInt64 = 134217728;  # a multiple of 4096
-  kernel @2 :NamedFile;
-  initrd @3 :NamedFile;                # optional
+  kernel @2 :NamedFile;                # needed: an ELF or a bzImage
+  initrd @3 :NamedFile;
   commandLine @4 :Text;                # the devices are added by the VMM
-  bootProtocol @5 :BootProtocol;
-  disks @6 :List(Disk);
+  bootProtocol @5 :BootProtocol;       # by which the kernel is entered
+  disks @6 :List(Disk);                # in the guest's order: /dev/vda is the first
   timeoutNanoseconds @7 :UInt64;       # from start() to a forced end; 0: none
-  cpuProfile @8 :CpuProfile;           # optional: asked of KVM where it is missing
-  memoryBacking @9 :MemoryBacking;
+  cpuProfile @8 :CpuProfile;           # asked of KVM where it is missing
+  memoryBacking @9 :MemoryBacking;     # where the guest's memory comes from
   nets @10 :List(Net);                 # after the disks in the guest's order
   limits @11 :ResourceLimits;          # for a Host; a Vmm, whose process is there already, does not look at them
   labels @12 :List(Label);             # for a Host, as well
 }
 
 enum MemoryBacking {
-  anonymous @0;
-  memfd @1;
+  anonymous @0;        # private pages, as the guest touches them
+  memfd @1;            # a file in memory
   transparentHuge @2;  # anonymous, with transparent huge pages
   hugeTlb @3;          # memfd of reserved 2 MiB pages
 }
@@ -194,10 +200,10 @@ enum ExitReason {
   status @0;         # a byte written to the exit port
   powerOff @1;       # ACPI S5
   reset @2;          # i8042 or the ACPI reset register
-  tripleFault @3;
+  tripleFault @3;    # the guest's CPU could not even deliver a fault
   guestPanic @4;     # the guest said so at the panic port
   killed @5;         # Machine.kill, or the client went away
-  timeout @6;
+  timeout @6;        # MachineSpec.timeoutNanoseconds have passed
   internalError @7;  # KVM or the VMM could not go on; `detail` holds registers and instruction bytes
   violation @8;      # the VMM did what it may not (seccomp), and was ended on the spot: who started the
                      # process learns it by its exit status, 159, and its last words
@@ -212,30 +218,30 @@ struct ExitStatus {
 }
 
 enum TimelineStep {
-  requested @0;
-  spawned @1;
-  vmmEntered @2;
+  requested @0;          # a user asked for the VM
+  spawned @1;            # the VMM's process was about to be made
+  vmmEntered @2;         # that process is at its main(), in its jail
   specReceived @3;
-  vmCreated @4;
-  imageLoaded @5;
+  vmCreated @4;          # KVM has made an empty one
+  imageLoaded @5;        # the kernel and the initrd are in the guest's memory
   vcpusReady @6;
   devicesReady @7;
-  firstRun @8;
+  firstRun @8;           # the first vCPU is about to run
   kernelEntered @9;      # boot mark 0x40
   userspaceReached @10;  # boot mark 0x41
   firstConsoleByte @11;
-  firstKick @12;
+  firstKick @12;         # the guest has handed a device its first request
   exited @13;
 }
 
 struct TimelineEntry {
-  step @0 :TimelineStep;
+  step @0 :TimelineStep;   # happens once in the life of a VM
   nanoseconds @1 :UInt64;  # CLOCK_MONOTONIC of the host
 }
 
 struct DiskStats {
   # Since the VM was made; requests are counted when they are done, with success or without.
-  reads @0 :UInt64;
+  reads @0 :UInt64;         # VIRTIO_BLK_T_IN, and so on
   writes @1 :UInt64;
   flushes @2 :UInt64;
   discards @3 :UInt64;
@@ -249,12 +255,13 @@ struct DiskStats {
 }
 
 struct NetDrops {
-  reason @0 :Text;  # for people
+  # Frames that went no further.
+  reason @0 :Text;    # for people
   frames @1 :UInt64;
 }
 
 struct NetDirectionStats {
-  packets @0 :UInt64;
+  packets @0 :UInt64;        # a frame that is yet to be cut up (GSO) is one
   bytes @1 :UInt64;          # of frames, without virtio's header
   throttled @2 :UInt64;      # packets that a rate limit made wait
   drops @3 :List(NetDrops);  # those that there were
@@ -262,7 +269,7 @@ struct NetDirectionStats {
 
 struct NetStats {
   # Since the VM was made.
-  mac @0 :Data;
+  mac @0 :Data;                    # 6 bytes
   transmit @1 :NetDirectionStats;  # what the guest sent
   receive @2 :NetDirectionStats;   # what it was sent
 }
@@ -270,12 +277,12 @@ struct NetStats {
 enum EventKind {
   device @0;       # a guest broke a device's protocol, or a device failed
   overlayFull @1;  # a disk or its overlay has no room for what the guest writes
-  paused @2;
+  paused @2;       # Machine.pause has answered, and so on
   resumed @3;
   launched @4;     # on a Host
-  exited @5;       # on a Host
-  detached @6;
-  attached @7;
+  exited @5;       # on a Host: `exit` says how
+  detached @6;     # lives without its clients from now on
+  attached @7;     # ends with them again
   lost @8;         # this listener was too slow, and has not been told of so many events as `text` says
   link @9;         # a network device has lost its link
 }
@@ -288,26 +295,28 @@ struct Event {
   text @3 :Text;           # one sentence for people, which names the device
   machine @4 :UInt64;      # a Host's events: which VM it is about. 0 for a VM's own
   name @5 :Text;           # a Host's events: the VM's name, where it has one
+  exit @6 :ExitStatus;     # of `exited`; missing otherwise
 }
 
 interface EventListener {
   event @0 (event :Event) -> stream;
+  # Who answers late is told of less (`lost`), and holds up nobody else.
 }
 
 enum MachineState {
   created @0;  # and not started
-  running @1;
-  paused @2;
-  ended @3;
+  running @1;  # or asleep: its vCPUs may run
+  paused @2;   # by Machine.pause
+  ended @3;    # it has an ExitStatus
 }
 
 struct MachineStats {
-  state @0 :MachineState;
+  state @0 :MachineState;     # now
   cpuNanoseconds @1 :UInt64;  # CPU time of the VMM's process: the guest's, and what was done for it
   residentBytes @2 :UInt64;   # memory of the VMM's process. 0: not known, as in a jail, from which nobody can look;
                               # a Host looks for it
-  disks @3 :List(DiskStats);
-  nets @4 :List(NetStats);
+  disks @3 :List(DiskStats);  # in the order of the MachineSpec
+  nets @4 :List(NetStats);    # as well
   consoleBytes @5 :UInt64;    # that the guest has written
   events @6 :UInt64;          # that there were: the last one's sequence number
 }
@@ -358,6 +367,7 @@ interface Machine {
   # the guest has given up what was there. Answers the size. Not for a disk with an overlay.
 
   stats @8 () -> (stats :MachineStats);
+  # What its devices and its process have done so far.
 
   events @9 (listener :EventListener) -> ();
   # Tells `listener` of all events, those of before this call first, as far as they are kept (the last 512). Up to 16
@@ -381,7 +391,8 @@ interface Machine {
   # Twice is fine.
 
   resume @14 () -> ();
-  # Goes on. A guest whose clock is KVM's is told that it did not run for a while. Does nothing where it was not paused.
+  # Goes on. A guest whose clock is KVM's is told that it did not run for a while. Does nothing where it runs;
+  # FAILED_PRECONDITION before start() and after the end.
 
   powerButton @15 () -> ();
   # Presses the power button, which a guest with ACPI finds: most end themselves, some do nothing. A paused one is told when
@@ -413,9 +424,9 @@ struct MachineInfo {
   # What a Host knows of a VM without asking it.
   id @0 :UInt64;            # of this VM alone, counting up, as long as the Host lives
   name @1 :Text;            # empty where it has none
-  labels @2 :List(Label);
+  labels @2 :List(Label);   # as launched
   state @3 :MachineState;
-  cpus @4 :UInt16;
+  cpus @4 :UInt16;          # vCPUs
   memoryBytes @5 :UInt64;   # the guest's
   launchedAt @6 :UInt64;    # nanoseconds of CLOCK_REALTIME
   detached @7 :Bool;        # lives without anybody who holds its Machine
@@ -428,50 +439,52 @@ struct MachineInfo {
 
 struct HostCapacity {
   # What there is, and what there may be. 0 for the most: no limit but the host's.
-  machines @0 :UInt32;
+  machines @0 :UInt32;         # VMs that are held or detached, those that have ended as well
   machinesMost @1 :UInt32;
   memoryBytes @2 :UInt64;      # of all guests, touched or not
   memoryBytesMost @3 :UInt64;
-  hostMemoryBytes @4 :UInt64;
+  hostMemoryBytes @4 :UInt64;  # RAM of the machine
   cpus @5 :UInt64;             # of all guests
   cpusMost @6 :UInt64;
-  hostCpus @7 :UInt32;
+  hostCpus @7 :UInt32;         # processors of the machine
   openFiles @8 :UInt64;        # of the service itself, which has some for each VM and each connection
   openFilesMost @9 :UInt64;
-  connections @10 :UInt32;
+  connections @10 :UInt32;     # of clients, now
   connectionsMost @11 :UInt32;
 }
 
 struct ExitCount {
+  # How many VMs have ended by it.
   reason @0 :ExitReason;
   count @1 :UInt64;
 }
 
 struct LatencyBucket {
+  # So many took so long.
   upToMicroseconds @0 :UInt64;  # and more than the bucket before; 0: all that is longer
   count @1 :UInt64;
 }
 
 struct StepLatency {
-  # How long after the launch was asked for a step was reached, of the VMs that have ended by themselves.
+  # How long after the launch was asked for a step was reached, of VMs that have ended by themselves or live for a second.
   step @0 :TimelineStep;
   count @1 :UInt64;
-  sumMicroseconds @2 :UInt64;
-  buckets @3 :List(LatencyBucket);
+  sumMicroseconds @2 :UInt64;        # of all that were counted
+  buckets @3 :List(LatencyBucket);   # the shortest first, those without any as well
 }
 
 struct HostStats {
   # Since the service was started.
-  version @0 :Text;
+  version @0 :Text;      # of the service, as `mayflyd --version` says it
   uptimeNanoseconds @1 :UInt64;
   launches @2 :UInt64;   # that succeeded
   failures @3 :UInt64;   # launches that did not
-  exits @4 :List(ExitCount);
+  exits @4 :List(ExitCount);   # one for each reason
   created @5 :UInt32;    # VMs in that state now, of all users, and so on
   running @6 :UInt32;
   paused @7 :UInt32;
   ended @8 :UInt32;
-  connections @9 :UInt32;
+  connections @9 :UInt32;      # of clients, now
   latencies @10 :List(StepLatency);
 }
 
@@ -480,13 +493,16 @@ interface Host {
   # VMs of its own user; root, and the user that the service runs as, see all. See docs/api.md.
 
   launch @0 (spec :MachineSpec, name :Text, start :Bool, output :ByteStream, listener :EventListener, detached :Bool)
-      -> (machine :Machine, input :ByteStream);
+      -> (machine :Machine, input :ByteStream, jailLacks :List(Text));
   # Makes a VM, as Vmm.create does, which is also where `start`, `output` and `listener` are explained; the `cpuProfile` is
   # the Host's. The VM ends when the last reference to `machine` is gone, or the connection; with `detached`, which does
   # what Machine.detach does, it does not.
   #
   # `name`: up to 64 letters, digits, "-", "_" and ".", the first a letter or digit; no other VM of the caller's has it at
   # the time. Empty: none.
+  #
+  # `jailLacks`: what the VM's jail lacks of what jails have, each a sentence with its remedy; usually nothing. See
+  # docs/security.md.
 
   get @1 (name :Text) -> (machine :Machine);
   # A VM of that name: the caller's, otherwise one that the caller sees; otherwise the one whose MachineInfo.id it is, as
@@ -498,10 +514,14 @@ interface Host {
   events @3 (listener :EventListener, since :UInt64) -> ();
   # Tells `listener` of the VMs that the caller sees: launched, exited, and what their VMMs report. First those events with
   # a sequence number above `since` that are still kept, then what comes, as long as the connection lasts. Those of VMs
-  # that the caller does not see leave gaps in the numbers.
+  # that the caller does not see leave gaps in the numbers. Up to 16 listeners at once on a connection: RESOURCE_EXHAUSTED
+  # beyond.
 
   capacity @4 () -> (capacity :HostCapacity);
+  # How much there is of all users, and how much there may be.
+
   stats @5 () -> (stats :HostStats);
+  # Counts and times of all users' VMs.
 
   drain @6 () -> ();
   # From now on no VM is launched (UNAVAILABLE), by nobody, until the service is started again; answers when the last VM

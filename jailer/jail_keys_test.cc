@@ -1,37 +1,20 @@
 // A user who has no key left to make: VMs start all the same, and it is told.
 
 #include <fcntl.h>
-#include <linux/keyctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <string>
 
 #include "gtest/gtest.h"
 #include "jailer/sanitized.h"
 #include "jailer/spawn.h"
+#include "jailer/testing/key_exhaustion.h"
 
 namespace mayfly::jailer {
 namespace {
 
 constexpr uid_t kSomebody = 64'001;  // without a name, and without keys
-constexpr long kMostKeys = 100'000;
 
 enum Outcome { kAsExpected, kCannotBecome, kCannotExhaust, kCannotSpawn, kWrongKeyring };
-
-[[nodiscard]] bool UseUpKeys() {
-  // As after a login. Who has no session keyring may make one beyond all limits.
-  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0) return false;
-  for (long i = 0; i < kMostKeys; ++i) {
-    const std::string name = "key" + std::to_string(i);
-    if (::syscall(SYS_add_key, "user", name.c_str(), "x", 1, KEY_SPEC_PROCESS_KEYRING) < 0) {
-      return errno == EDQUOT;
-    }
-  }
-  return false;
-}
 
 enum class Keys { kLeft, kUsedUp };
 

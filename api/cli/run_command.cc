@@ -16,6 +16,7 @@
 #include "api/cli/host/host_choice.h"
 #include "api/cli/host/host_client.h"
 #include "api/cli/host/launch_codec.h"
+#include "api/cli/host/text_table.h"
 #include "api/cli/open_cgroup.h"
 #include "api/cli/open_spec.h"
 #include "api/cli/run_options.h"
@@ -31,6 +32,7 @@
 #include "api/client/passt_process.h"
 #include "api/client/vmm_connection.h"
 #include "api/client/vmm_process.h"
+#include "api/codec/text.h"
 #include "base/file_io.h"
 #include "base/status.h"
 
@@ -133,6 +135,12 @@ constexpr mode_t kReadableByAll = 0644;
   Finish(options, drawing, timeline, session, outcome);
 }
 
+using LaunchResponse = capnp::Response<rpc::Host::LaunchResults>;
+
+void TellJailLacks(const LaunchResponse& launched) {
+  for (const auto lack : launched.getJailLacks()) Complain(Printable(api::FromText(lack)));
+}
+
 // On a host service, which has it from then on.
 [[nodiscard]] int RunDetached(RunOptions options, const HostChoice& choice, api::MachineSpec spec) {
   if (options.name.empty()) options.name = NameByChance();
@@ -150,6 +158,7 @@ constexpr mode_t kReadableByAll = 0644;
   request.setDetached(true);
   const auto launched = (*host)->Await(request.send());
   if (!launched.ok()) return Fail(launched.status());
+  TellJailLacks(*launched);
   return Print(absl::StrCat(options.name, "\n"));
 }
 
@@ -167,13 +176,21 @@ constexpr mode_t kReadableByAll = 0644;
     return Fail(status);
   }
   request.setListener(kj::heap<EventLines>());
+  kj::Promise<void> telling = kj::READY_NOW;
   RunSession session(
       (*host)->io(),
       {.begin =
            [&](rpc::ByteStream::Client output) {
              request.setOutput(kj::mv(output));
              auto launched = request.send();
-             return api::MachineClient::Follow(launched.getMachine(), launched.getInput());
+             api::MachineClient machine =
+                 api::MachineClient::Follow(launched.getMachine(), launched.getInput());
+             // Whoever waits for the VM is told how a launch failed.
+             telling = launched
+                           .then([](const LaunchResponse& response) { TellJailLacks(response); },
+                                 [](kj::Exception&&) {})
+                           .eagerlyEvaluate(nullptr);
+             return machine;
            },
        .judge_loss = [&](const absl::Status& loss) -> absl::StatusOr<vmm::ExitStatus> {
          return Annotate(loss, absl::StrCat("the host service at ", choice.path));

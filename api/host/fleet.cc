@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "api/client/cpu_profile_cache.h"
 #include "api/client/open_file.h"
 #include "api/client/passt_process.h"
@@ -182,7 +183,9 @@ void Fleet::Tell(LogLevel level, Event event) {
 
 void Fleet::CountLaunch(const Vm& vm) {
   ++counters_.launches;
-  Tell(LogLevel::INFO, EventOf(vm.facts(), rpc::EventKind::LAUNCHED, "launched"));
+  const std::string lacks = absl::StrJoin(vm.JailLacks(), "; ");
+  Tell(LogLevel::INFO, EventOf(vm.facts(), rpc::EventKind::LAUNCHED,
+                               lacks.empty() ? "launched" : absl::StrCat("launched; ", lacks)));
   watching_.add(io_.provider->getTimer().afterDelay(kStartIsOver).then([this, id = vm.facts().id] {
     return CountStepsOf(id);
   }));
@@ -220,7 +223,9 @@ kj::Promise<void> Fleet::WatchEnd(Vm& vm) {
       [this, &vm](const absl::StatusOr<vmm::ExitStatus>& status) -> kj::Promise<void> {
         if (!status.ok()) return kj::READY_NOW;
         counters_.CountExit(status->reason);
-        Tell(LevelOf(status->reason), EventOf(vm.facts(), rpc::EventKind::EXITED, status->detail));
+        Event event = EventOf(vm.facts(), rpc::EventKind::EXITED, status->detail);
+        event.exit = *status;
+        Tell(LevelOf(status->reason), std::move(event));
         TellThoseWhoDrain();
         return CountSteps(vm);
       });

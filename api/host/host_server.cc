@@ -47,6 +47,13 @@ using MaybeInput = kj::Maybe<rpc::ByteStream::Client>;
   return created.getInput();
 }
 
+void SetJailLacks(const std::vector<std::string>& lacks,
+                  rpc::Host::LaunchResults::Builder results) {
+  if (lacks.empty()) return;
+  auto list = results.initJailLacks(static_cast<capnp::uint>(lacks.size()));
+  for (capnp::uint i = 0; i < list.size(); ++i) list.set(i, ToText(lacks[i]));
+}
+
 // Looking at a process takes some ten microseconds: others have their turn between these.
 constexpr capnp::uint kDescribedInATurn = 8;
 
@@ -141,8 +148,10 @@ kj::Promise<void> HostServer::Launch(LaunchContext context, VmFacts facts, Named
       })
       .then([this, context, vm = kj::mv(vm)](MaybeInput&& input) mutable {
         fleet_.CountLaunch(*vm);
-        context.getResults().setMachine(kj::heap<MachineProxy>(fleet_, kj::mv(vm), calls_));
-        KJ_IF_MAYBE (stream, input) context.getResults().setInput(kj::mv(*stream));
+        auto results = context.getResults();
+        SetJailLacks(vm->JailLacks(), results);
+        results.setMachine(kj::heap<MachineProxy>(fleet_, kj::mv(vm), calls_));
+        KJ_IF_MAYBE (stream, input) results.setInput(kj::mv(*stream));
       });
 }
 

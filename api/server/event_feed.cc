@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "api/codec/exit_status_codec.h"
 #include "api/codec/text.h"
 
 namespace mayfly::api {
@@ -79,6 +80,7 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
     builder.setText(ToText(event.text));
     builder.setMachine(event.machine);
     builder.setName(ToText(event.name));
+    if (event.exit) EncodeExitStatus(*event.exit, builder.initExit());
     told_ = sequence;
     ++under_way_;
     sending_.add(request.send().ignoreResult().then([this] {

@@ -10,11 +10,13 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "api/mayfly.capnp.h"
 #include "base/clock.h"
+#include "vmm/exit_status.h"
 
 namespace mayfly::api {
 
@@ -25,7 +27,8 @@ struct Event {
   std::string text;
   uint64_t machine = 0;  // for a Host's
   std::string name = {};
-  uid_t owner = 0;  // of that VM, for filters
+  uid_t owner = 0;                           // of that VM, for filters
+  std::optional<vmm::ExitStatus> exit = {};  // with which it ended
 };
 
 // Numbers events, keeps the last of them, and tells them to listeners. A listener that is slow is

@@ -114,6 +114,15 @@ void ForbidKvm() {
   ObeyPermissions();
 }
 
+void LendKvm(const std::string& path) {
+  struct stat kvm {};
+  OwnMounts();
+  Must(::stat("/dev/kvm", &kvm) == 0);
+  Must(::mknod(path.c_str(), S_IFCHR, kvm.st_rdev) == 0);
+  Must(::chmod(path.c_str(), 0666) == 0);
+  Must(::mount(path.c_str(), "/dev/kvm", nullptr, MS_BIND, nullptr) == 0);
+}
+
 void ShowJournal(const std::string& directory) {
   constexpr char kJournal[] = "/run/systemd/journal";
   OwnMounts();

@@ -40,6 +40,8 @@ void ObeyPermissions();
 void HideKvm();
 // A /dev/kvm that nobody may open.
 void ForbidKvm();
+// A /dev/kvm that anybody may open, which lies at `path`. For root.
+void LendKvm(const std::string& path);
 // `directory` is where systemd has the journal's sockets. Without anything else of /run's.
 void ShowJournal(const std::string& directory);
 

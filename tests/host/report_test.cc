@@ -1,8 +1,10 @@
 // What mayflyd tells of its VMs and itself, and what it holds its clients to.
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "api/codec/exit_status_codec.h"
 #include "tests/host/host_test.h"
 
 namespace mayfly::testing {
@@ -15,6 +17,7 @@ struct Told {
   uint64_t sequence;
   rpc::EventKind kind;
   std::string name;
+  std::optional<vmm::ExitStatus> exit;
 };
 
 class Listener final : public rpc::EventListener::Server {
@@ -24,7 +27,9 @@ class Listener final : public rpc::EventListener::Server {
  protected:
   kj::Promise<void> event(EventContext context) override {
     const auto event = context.getParams().getEvent();
-    events_.push_back({event.getSequence(), event.getKind(), event.getName().cStr()});
+    Told& told = events_.emplace_back(
+        Told{event.getSequence(), event.getKind(), event.getName().cStr(), std::nullopt});
+    if (event.hasExit()) told.exit = api::DecodeExitStatus(event.getExit());
     return kj::READY_NOW;
   }
 
@@ -43,7 +48,7 @@ class ReportTest : public HostTest {
   // A VM that ends by itself, and has.
   void RunOne(api::HostConnection& client, const std::string& name) {
     auto request = LaunchRequest(client, "exit_status");
-    request.getSpec().setCommandLine("3");
+    request.getSpec().setCommandLine("status=3");
     request.setName(name.c_str());
     (void)request.send().getMachine().waitRequest().send().wait(io_.waitScope);
   }
@@ -61,6 +66,10 @@ TEST_F(ReportTest, EventsAreNumberedKeptAndPushed) {
   for (size_t at = 0; at < all.size(); ++at) {
     EXPECT_EQ(all[at].sequence, at + 1);
     names.push_back(all[at].name);
+    EXPECT_EQ(all[at].exit.has_value(), all[at].kind == rpc::EventKind::EXITED);
+    if (!all[at].exit) continue;
+    EXPECT_EQ(all[at].exit->reason, vmm::ExitReason::kStatus);
+    EXPECT_EQ(all[at].exit->status, 3);
   }
   EXPECT_THAT(names, ElementsAre("early", "early", "late", "late"));
   // A guest may have ended before its launch is told.

@@ -64,6 +64,7 @@ class Event:
     text: str
     machine: int
     name: str
+    exit: ExitStatus | None  # of "exited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,7 @@ def event(reader: Any) -> Event:
         text=reader.text,
         machine=reader.machine,
         name=reader.name,
+        exit=exit_status(reader.exit) if reader._has("exit") else None,
     )
 
 

@@ -248,7 +248,8 @@ def test_a_tap_is_the_hosts_to_open(host: mayfly.Host, guests: Path) -> None:
 def test_events_of_the_host(host: mayfly.Host, guests: Path) -> None:
     events = host.events()
     host.run(mayfly.Spec(kernel=guests / "hello"))
-    kinds: list[str] = []
-    while "exited" not in kinds:
-        kinds.append(events.next(timeout=60).kind)
-    assert "launched" in kinds
+    told: list[mayfly.Event] = []
+    while {"launched", "exited"} - {event.kind for event in told}:
+        told.append(events.next(timeout=60))
+    for event in told:
+        assert (event.exit is not None and event.exit.ok) == (event.kind == "exited")
