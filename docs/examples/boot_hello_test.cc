@@ -1,11 +1,8 @@
-// The example of docs/api-client.md runs, and is the one that the document shows.
+// The example of docs/api-client.md runs.
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/cli/command.h"
 
@@ -28,20 +25,6 @@ TEST(BootHello, ShowsTheConsole) {
 }
 
 TEST(BootHello, EndsWithTheGuestsStatus) { EXPECT_EQ(Boot("exit_status").exit_code, 42); }
-
-std::string Read(const fs::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-TEST(BootHello, IsWhatTheDocumentShows) {
-  const std::string source = Read("docs/examples/boot_hello.cc");
-  const size_t body = source.find("#include");
-  ASSERT_NE(body, std::string::npos);
-  EXPECT_THAT(Read("docs/api-client.md"), ::testing::HasSubstr(source.substr(body)));
-}
 
 }  // namespace
 }  // namespace mayfly::testing
