@@ -28,11 +28,12 @@ namespace {
 
 constexpr std::string_view kBench = "api";
 constexpr int kDefaultRounds = 10;
-constexpr int kCalls = 1000;       // in a round
-constexpr size_t kAtOnce = 100;    // in a round
-constexpr size_t kInARow = 100;    // in a round
+constexpr int kCalls = 1000;     // in a round
+constexpr size_t kAtOnce = 100;  // in a round
+constexpr size_t kInARow = 1000;
 constexpr size_t kManyVms = 1000;  // that stay
 constexpr int kLists = 100;
+constexpr int kCommands = 20;
 constexpr double kNanosecondsInMillisecond = 1e6;
 constexpr double kNanosecondsInMicrosecond = 1e3;
 constexpr double kNanosecondsInSecond = 1e9;
@@ -56,13 +57,15 @@ class ApiBench final {
         keep_ = round >= 0;
         MAYFLY_RETURN_IF_ERROR(RunRound(client));
       }
+      MAYFLY_RETURN_IF_ERROR(RunInARow(client));
+      MAYFLY_RETURN_IF_ERROR(RunFloorInARow());
     }
     return RunManyVms();
   }
   void Print() const {
     for (const Samples* samples :
          {&call_, &hello_, &row_, &row_floor_, &row_rate_, &row_floor_rate_, &once_, &once_rate_,
-          &once_floor_rate_, &list_, &memory_}) {
+          &once_floor_rate_, &list_, &ps_, &memory_}) {
       std::puts(samples->ToJson(kBench).c_str());
     }
   }
@@ -86,8 +89,6 @@ class ApiBench final {
     }
     MAYFLY_ASSIGN_OR_RETURN(const auto hello, client.Run(Guest("hello"), 1));
     Add(hello_, In(hello.all, kNanosecondsInMillisecond));
-    MAYFLY_RETURN_IF_ERROR(RunInARow(client));
-    MAYFLY_RETURN_IF_ERROR(RunFloorInARow());
     MAYFLY_RETURN_IF_ERROR(RunAtOnce(client));
     return RunFloorAtOnce();
   }
@@ -96,9 +97,9 @@ class ApiBench final {
     const Nanoseconds begin = MonotonicNow();
     for (size_t i = 0; i < kInARow; ++i) {
       MAYFLY_ASSIGN_OR_RETURN(const auto launch, client.Run(Guest("first_byte"), 1));
-      Add(row_, In(launch.all, kNanosecondsInMillisecond));
+      row_.Add(In(launch.all, kNanosecondsInMillisecond));
     }
-    Add(row_rate_, Rate(kInARow, MonotonicNow() - begin));
+    row_rate_.Add(Rate(kInARow, MonotonicNow() - begin));
     return absl::OkStatus();
   }
 
@@ -106,9 +107,9 @@ class ApiBench final {
     const Nanoseconds begin = MonotonicNow();
     for (size_t i = 0; i < kInARow; ++i) {
       MAYFLY_ASSIGN_OR_RETURN(const ProcessRun run, RunFloor());
-      Add(row_floor_, In(run.exit, kNanosecondsInMillisecond));
+      row_floor_.Add(In(run.exit, kNanosecondsInMillisecond));
     }
-    Add(row_floor_rate_, Rate(kInARow, MonotonicNow() - begin));
+    row_floor_rate_.Add(Rate(kInARow, MonotonicNow() - begin));
     return absl::OkStatus();
   }
 
@@ -150,6 +151,12 @@ class ApiBench final {
       MAYFLY_ASSIGN_OR_RETURN(const Nanoseconds took, client.ListAll(kManyVms));
       list_.Add(In(took, kNanosecondsInMillisecond));
     }
+    for (int i = 0; i < kCommands; ++i) {
+      MAYFLY_ASSIGN_OR_RETURN(const ProcessRun run,
+                              RunProcess({Program("mayfly"), "--host", host.socket(), "ps"}));
+      if (run.status != 0) return absl::InternalError("mayfly ps has failed");
+      ps_.Add(In(run.exit, kNanosecondsInMillisecond));
+    }
     return absl::OkStatus();
   }
 
@@ -159,14 +166,15 @@ class ApiBench final {
   bool keep_ = false;
   Samples call_{"a call that asks for nothing, and its answer", "mayflyd", "us"};
   Samples hello_{"hello: launched, started and waited for", "mayflyd", "ms"};
-  Samples row_{"one after the other, each", "mayflyd", "ms"};
-  Samples row_floor_{"one after the other, each", "floor", "ms"};
-  Samples row_rate_{"one after the other", "mayflyd", "VMs/s"};
-  Samples row_floor_rate_{"one after the other", "floor", "VMs/s"};
+  Samples row_{absl::StrCat(kInARow, " in a row, each"), "mayflyd", "ms"};
+  Samples row_floor_{absl::StrCat(kInARow, " in a row, each"), "floor", "ms"};
+  Samples row_rate_{absl::StrCat(kInARow, " in a row"), "mayflyd", "VMs/s"};
+  Samples row_floor_rate_{absl::StrCat(kInARow, " in a row"), "floor", "VMs/s"};
   Samples once_{absl::StrCat(kAtOnce, " at once, each"), "mayflyd", "ms"};
   Samples once_rate_{absl::StrCat(kAtOnce, " at once"), "mayflyd", "VMs/s"};
   Samples once_floor_rate_{absl::StrCat(kAtOnce, " at once"), "floor", "VMs/s"};
   Samples list_{absl::StrCat("list of ", kManyVms, " VMs"), "mayflyd", "ms"};
+  Samples ps_{absl::StrCat("mayfly ps of ", kManyVms, " VMs"), "mayflyd", "ms"};
   Samples memory_{absl::StrCat("private memory for each of ", kManyVms, " VMs"), "mayflyd", "KiB"};
 };
 
