@@ -11,17 +11,22 @@
 
 from mayfly.blocking import Console, Events, Host, Machine
 from mayfly.errors import Error
+from mayfly.inspection import Inspection
 from mayfly.results import (
     DiskStats,
     Event,
     ExitReason,
     ExitStatus,
+    HostCapacity,
+    HostStats,
+    LatencyBucket,
     MachineInfo,
     MachineState,
     MachineStats,
     NetDirectionStats,
     NetStats,
     RunResult,
+    StepLatency,
     TimelineEntry,
 )
 from mayfly.spec import (
@@ -34,6 +39,7 @@ from mayfly.spec import (
     EgressRule,
     Filter,
     Forward,
+    Given,
     IoLimit,
     Net,
     Overlay,
@@ -63,8 +69,13 @@ __all__ = [
     "ExitStatus",
     "Filter",
     "Forward",
+    "Given",
     "Host",
+    "HostCapacity",
+    "HostStats",
+    "Inspection",
     "IoLimit",
+    "LatencyBucket",
     "Machine",
     "MachineInfo",
     "MachineState",
@@ -79,6 +90,7 @@ __all__ = [
     "ResourceLimits",
     "RunResult",
     "Spec",
+    "StepLatency",
     "Tap",
     "TimelineEntry",
     "User",

@@ -19,6 +19,7 @@ import capnp
 from mayfly import results
 from mayfly.errors import Error, cannot_connect, translated
 from mayfly.inbox import Inbox
+from mayfly.inspection import Inspection, inspection
 from mayfly.schema import fill, rpc
 from mayfly.spec import RateLimits, Spec, encode_labels
 
@@ -140,8 +141,9 @@ class Events:
 class Machine:
     """A VM. It ends when this object is closed, unless it was detached."""
 
-    def __init__(self, capability: Any) -> None:
+    def __init__(self, capability: Any, jail_lacks: Sequence[str] = ()) -> None:
         self._capability: Any = capability
+        self._jail_lacks = tuple(jail_lacks)
 
     async def __aenter__(self) -> Self:
         return self
@@ -157,6 +159,11 @@ class Machine:
     def close(self) -> None:
         """Lets go of the VM."""
         self._capability = None
+
+    async def jail_lacks(self) -> tuple[str, ...]:
+        """What its jail lacks of what jails have, as sentences, where it was launched here; usually
+        nothing."""
+        return self._jail_lacks
 
     async def start(self) -> None:
         """For a VM that was launched with `start=False`."""
@@ -314,7 +321,7 @@ class Host:
             start=start,
             detached=detached,
         )
-        return Machine(answer.machine)
+        return Machine(answer.machine, answer.jailLacks)
 
     async def run(self, spec: Spec) -> results.RunResult:
         """A VM from start to end, and what it wrote to its console."""
@@ -337,6 +344,20 @@ class Host:
         """This user's VMs that have all of `labels`."""
         answer = await _answer(self._held.list_request(), labels=encode_labels(labels or {}))
         return [results.machine_info(machine) for machine in answer.machines]
+
+    async def inspect(self, name: str) -> Inspection:
+        """What is known of the VM that get() would find, and what it was launched with."""
+        return inspection(await _answer(self._held.inspect_request(), name=name))
+
+    async def capacity(self) -> results.HostCapacity:
+        """How much room the host has, and how much of it is taken."""
+        with translated():
+            return results.host_capacity((await self._held.capacity()).capacity)
+
+    async def stats(self) -> results.HostStats:
+        """What the service has done since it was started."""
+        with translated():
+            return results.host_stats((await self._held.stats()).stats)
 
     async def events(self, since: int = 0) -> Events:
         """What happens to this user's VMs, from the sequence number behind `since` on."""

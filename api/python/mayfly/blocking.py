@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from mayfly import aio, results
+from mayfly.inspection import Inspection
 from mayfly.portal import Portal
 from mayfly.spec import RateLimits, Spec
 
@@ -86,6 +87,11 @@ class Machine(_Handle[aio.Machine]):
     def close(self) -> None:
         """Lets go of the VM."""
         self._forget()
+
+    def jail_lacks(self) -> tuple[str, ...]:
+        """What its jail lacks of what jails have, as sentences, where it was launched here; usually
+        nothing."""
+        return self._call(lambda machine: machine.jail_lacks())
 
     def start(self) -> None:
         """For a VM that was launched with `start=False`."""
@@ -205,6 +211,18 @@ class Host:
     def list(self, labels: Mapping[str, str] | None = None) -> list[results.MachineInfo]:
         """This user's VMs that have all of `labels`."""
         return self._portal.call(lambda: self._host.list(labels))
+
+    def inspect(self, name: str) -> Inspection:
+        """What is known of the VM that get() would find, and what it was launched with."""
+        return self._portal.call(lambda: self._host.inspect(name))
+
+    def capacity(self) -> results.HostCapacity:
+        """How much room the host has, and how much of it is taken."""
+        return self._portal.call(lambda: self._host.capacity())
+
+    def stats(self) -> results.HostStats:
+        """What the service has done since it was started."""
+        return self._portal.call(lambda: self._host.stats())
 
     def events(self, since: int = 0) -> Events:
         """What happens to this user's VMs, from the sequence number behind `since` on."""

@@ -110,6 +110,8 @@ class MachineStats:
     resident_bytes: int
     disks: tuple[DiskStats, ...]
     nets: tuple[NetStats, ...]
+    console_bytes: int
+    events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,61 @@ class MachineInfo:
     exit: ExitStatus | None
     owner: int
     pid: int
+    resident_bytes: int
+    cpu_nanoseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostCapacity:
+    """What there is, and what there may be (`..._most`; 0: no limit but the host's)."""
+
+    machines: int
+    machines_most: int
+    memory_bytes: int
+    memory_bytes_most: int
+    host_memory_bytes: int
+    cpus: int
+    cpus_most: int
+    host_cpus: int
+    open_files: int
+    open_files_most: int
+    connections: int
+    connections_most: int
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyBucket:
+    """How many took up to so long, and longer than the bucket before; 0: all that is longer."""
+
+    up_to_microseconds: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepLatency:
+    """How long after the launch was asked for `step` was reached."""
+
+    step: str
+    count: int
+    sum_microseconds: int
+    buckets: tuple[LatencyBucket, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostStats:
+    """What a host service has done since it was started, and the states that its VMs are in."""
+
+    version: str
+    uptime_nanoseconds: int
+    launches: int
+    failures: int
+    exits: Mapping[ExitReason, int]
+    created: int
+    running: int
+    paused: int
+    ended: int
+    connections: int
+    latencies: tuple[StepLatency, ...]
 
 
 def name_of(enumerant: Any) -> str:
@@ -137,15 +194,20 @@ def name_of(enumerant: Any) -> str:
         return _UNKNOWN
 
 
-def _member(kind: type[E], enumerant: Any) -> E:
+def member(kind: type[E], enumerant: Any) -> E:
+    """That of `kind`; its "unknown" for what this library has no word for."""
     try:
         return kind(name_of(enumerant))
     except ValueError:
         return kind(_UNKNOWN)
 
 
+def labels(reader: Any) -> dict[str, str]:
+    return {label.name: label.value for label in reader}
+
+
 def exit_status(reader: Any) -> ExitStatus:
-    return ExitStatus(_member(ExitReason, reader.reason), reader.status, reader.detail)
+    return ExitStatus(member(ExitReason, reader.reason), reader.status, reader.detail)
 
 
 def event(reader: Any) -> Event:
@@ -187,7 +249,7 @@ def _direction(reader: Any) -> NetDirectionStats:
 
 def machine_stats(reader: Any) -> MachineStats:
     return MachineStats(
-        state=_member(MachineState, reader.state),
+        state=member(MachineState, reader.state),
         cpu_nanoseconds=reader.cpuNanoseconds,
         resident_bytes=reader.residentBytes,
         disks=tuple(_disk(disk) for disk in reader.disks),
@@ -199,6 +261,8 @@ def machine_stats(reader: Any) -> MachineStats:
             )
             for reader_net in reader.nets
         ),
+        console_bytes=reader.consoleBytes,
+        events=reader.events,
     )
 
 
@@ -206,8 +270,8 @@ def machine_info(reader: Any) -> MachineInfo:
     return MachineInfo(
         id=reader.id,
         name=reader.name,
-        labels={label.name: label.value for label in reader.labels},
-        state=_member(MachineState, reader.state),
+        labels=labels(reader.labels),
+        state=member(MachineState, reader.state),
         cpus=reader.cpus,
         memory=reader.memoryBytes,
         launched_at=reader.launchedAt / 1e9,
@@ -215,4 +279,59 @@ def machine_info(reader: Any) -> MachineInfo:
         exit=exit_status(reader.exit) if reader._has("exit") else None,
         owner=reader.owner,
         pid=reader.pid,
+        resident_bytes=reader.residentBytes,
+        cpu_nanoseconds=reader.cpuNanoseconds,
+    )
+
+
+def host_capacity(reader: Any) -> HostCapacity:
+    return HostCapacity(
+        machines=reader.machines,
+        machines_most=reader.machinesMost,
+        memory_bytes=reader.memoryBytes,
+        memory_bytes_most=reader.memoryBytesMost,
+        host_memory_bytes=reader.hostMemoryBytes,
+        cpus=reader.cpus,
+        cpus_most=reader.cpusMost,
+        host_cpus=reader.hostCpus,
+        open_files=reader.openFiles,
+        open_files_most=reader.openFilesMost,
+        connections=reader.connections,
+        connections_most=reader.connectionsMost,
+    )
+
+
+def _exits(reader: Any) -> dict[ExitReason, int]:
+    counts: dict[ExitReason, int] = {}
+    for entry in reader:
+        reason = member(ExitReason, entry.reason)
+        # Several may be unknown.
+        counts[reason] = counts.get(reason, 0) + entry.count
+    return counts
+
+
+def _latency(reader: Any) -> StepLatency:
+    return StepLatency(
+        step=name_of(reader.step),
+        count=reader.count,
+        sum_microseconds=reader.sumMicroseconds,
+        buckets=tuple(
+            LatencyBucket(bucket.upToMicroseconds, bucket.count) for bucket in reader.buckets
+        ),
+    )
+
+
+def host_stats(reader: Any) -> HostStats:
+    return HostStats(
+        version=reader.version,
+        uptime_nanoseconds=reader.uptimeNanoseconds,
+        launches=reader.launches,
+        failures=reader.failures,
+        exits=_exits(reader.exits),
+        created=reader.created,
+        running=reader.running,
+        paused=reader.paused,
+        ended=reader.ended,
+        connections=reader.connections,
+        latencies=tuple(_latency(latency) for latency in reader.latencies),
     )

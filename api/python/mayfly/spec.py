@@ -77,6 +77,7 @@ class DiskEngine(StrEnum):
     AUTO = "auto"
     SYNC = "sync"
     IO_URING = "ioUring"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +183,21 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What another launcher has handed over open, by its name for people: of a VM that is inspected.
+    Python's RPC library cannot send such a thing."""
+
+    name: str
+
+    def encode(self) -> Fields:
+        raise ValueError(f"{self.name!r} was handed over open, which cannot be done from here")
+
+
+@dataclass(frozen=True, slots=True)
 class Net:
     """A network card. Without a `backend` its cable ends nowhere."""
 
-    backend: Tap | User | None = None
+    backend: Tap | User | Given | None = None
     mac: str = ""
     mtu: int = 0
     queue_pairs: int = 1
@@ -256,14 +268,18 @@ class Boot(StrEnum):
     AUTO = "auto"
     PVH = "pvh"
     LINUX64 = "linux64"
+    UNKNOWN = "unknown"
 
 
 class Pages(StrEnum):
-    """What a guest's memory is made of. RESERVED: of the host's huge pages."""
+    """What a guest's memory is made of. RESERVED: of the host's huge pages. MEMFD: small pages of a
+    file in memory."""
 
     SMALL = "anonymous"
+    MEMFD = "memfd"
     TRANSPARENT = "transparentHuge"
     RESERVED = "hugeTlb"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

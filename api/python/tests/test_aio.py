@@ -39,6 +39,23 @@ def test_reads_the_console_as_it_comes(socket: str, guests: Path) -> None:
     _run(main())
 
 
+def test_asks_the_host(socket: str, guests: Path) -> None:
+    async def main() -> None:
+        async with mayfly.aio.Host(socket) as host:
+            spec = mayfly.Spec(kernel=str(guests / "echo"), labels={"job": "42"})
+            async with await host.launch(spec, name="one") as vm:
+                found = await host.inspect("one")
+                assert (found.info.name, found.spec) == ("one", spec)
+                assert (await host.capacity()).machines == 1
+                assert (await host.stats()).launches == 1
+                await vm.detach()
+                assert (await host.inspect("one")).info.detached
+                await vm.attach()
+            assert await host.list() == []
+
+    _run(main())
+
+
 def test_stops_by_the_power_button(socket: str, guests: Path) -> None:
     async def main() -> None:
         async with mayfly.aio.Host(socket) as host:

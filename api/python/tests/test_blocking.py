@@ -66,6 +66,7 @@ def test_what_was_closed_says_so(socket: str, guests: Path) -> None:
 
 def test_waiting_can_be_given_up(host: mayfly.Host, guests: Path) -> None:
     with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
+        assert all(isinstance(lack, str) for lack in vm.jail_lacks())
         with pytest.raises(TimeoutError):
             vm.wait(timeout=0.05)
         vm.kill()
@@ -111,6 +112,67 @@ def test_detached_vms_outlive_their_clients(socket: str, guests: Path) -> None:
         with second.get("stays") as vm:
             vm.attach()
         assert second.list() == []
+
+
+def test_a_vm_is_detached_and_attached_again(socket: str, guests: Path) -> None:
+    with mayfly.Host(socket) as first:
+        vm = first.launch(mayfly.Spec(kernel=guests / "echo"))
+        with pytest.raises(mayfly.Error, match="name") as caught:
+            vm.detach()
+        assert caught.value.code == "INVALID_ARGUMENT"
+        vm.detach("kept")
+        vm.close()
+        assert [machine.detached for machine in first.list()] == [True]
+    with mayfly.Host(socket) as second:
+        vm = second.get("kept")
+        vm.attach()
+        assert [machine.detached for machine in second.list()] == [False]
+        vm.close()
+        assert second.list() == []
+
+
+def test_says_what_a_vm_is_and_was_launched_with(host: mayfly.Host, guests: Path) -> None:
+    spec = mayfly.Spec(
+        kernel=str(guests / "echo"),
+        memory=64 * mayfly.MIB,
+        nets=(mayfly.Net(filter=mayfly.Filter(("10.0.0.1/32",), ())),),
+        labels={"job": "42"},
+    )
+    with host.launch(spec, name="one"):
+        found = host.inspect("one")
+        assert found.spec == spec
+        assert (found.info.name, found.info.labels) == ("one", {"job": "42"})
+        assert found.info.resident_bytes > 0 and found.info.cpu_nanoseconds > 0
+        # What it answers can be launched.
+        with host.launch(found.spec, name="two"):
+            assert host.inspect("two").spec == spec
+    with pytest.raises(mayfly.Error) as caught:
+        host.inspect("one")
+    assert caught.value.code == "NOT_FOUND"
+
+
+def test_says_how_much_room_there_is(host: mayfly.Host, guests: Path) -> None:
+    before = host.capacity()
+    assert before.machines == 0 and before.host_cpus > 0 and before.open_files > 0
+    with host.launch(mayfly.Spec(kernel=guests / "echo", memory=64 * mayfly.MIB)):
+        now = host.capacity()
+        assert (now.machines, now.cpus, now.memory_bytes) == (1, 1, 64 * mayfly.MIB)
+        assert now.connections == 1
+        assert now.host_memory_bytes > now.memory_bytes
+
+
+def test_counts_what_has_happened(host: mayfly.Host, guests: Path, tmp_path: Path) -> None:
+    host.run(mayfly.Spec(kernel=guests / "hello"))
+    with pytest.raises(mayfly.Error):
+        host.launch(mayfly.Spec(kernel=tmp_path / "missing"))
+    with host.launch(mayfly.Spec(kernel=guests / "echo")) as vm:
+        stats = host.stats()
+        assert (stats.launches, stats.failures) == (2, 1)
+        assert stats.exits[mayfly.ExitReason.STATUS] == 1
+        assert (stats.running, stats.paused, stats.connections) == (1, 0, 1)
+        assert stats.version and stats.uptime_nanoseconds > 0
+        vm.pause()
+        assert host.stats().paused == 1
 
 
 def test_says_what_is_wrong_with_a_spec(host: mayfly.Host, tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """What goes over the wire and comes from it, without a service."""
 
 import asyncio
+import dataclasses
+import enum
 import errno
 import math
+import re
 from typing import Any
 
 import mayfly
@@ -11,6 +14,7 @@ import pytest
 from mayfly import results
 from mayfly.errors import cannot_connect
 from mayfly.inbox import Inbox
+from mayfly.inspection import machine_spec
 from mayfly.schema import rpc
 
 # Where a message of one struct has its first words: behind the table of segments and the root.
@@ -39,13 +43,67 @@ def test_enumerants_of_a_newer_service_are_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("ExitReason", mayfly.ExitReason), ("MachineState", mayfly.MachineState)],
+    [
+        ("BootProtocol", mayfly.Boot),
+        ("DiskEngine", mayfly.DiskEngine),
+        ("ExitReason", mayfly.ExitReason),
+        ("MachineState", mayfly.MachineState),
+        ("MemoryBacking", mayfly.Pages),
+    ],
 )
-def test_all_enumerants_of_the_schema_have_a_name(
-    name: str, kind: type[mayfly.ExitReason] | type[mayfly.MachineState]
-) -> None:
+def test_all_enumerants_of_the_schema_have_a_name(name: str, kind: type[enum.StrEnum]) -> None:
     of_the_schema = set(getattr(rpc, name).schema.enumerants)
     assert {value.value for value in kind} == of_the_schema | {"unknown"}
+
+
+def _in_python(name: str) -> str:
+    return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name)
+
+
+@pytest.mark.parametrize("interface", ["Host", "Machine"])
+@pytest.mark.parametrize("module", [mayfly, mayfly.aio])
+def test_all_methods_of_the_schema_are_there(interface: str, module: Any) -> None:
+    methods = getattr(rpc, interface).schema.method_names
+    assert "stats" in methods
+    assert [name for name in methods if not hasattr(getattr(module, interface), _in_python(name))] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "renamed"),
+    [
+        ("DiskStats", mayfly.DiskStats, {}),
+        ("Event", mayfly.Event, {}),
+        ("ExitStatus", mayfly.ExitStatus, {}),
+        ("HostCapacity", mayfly.HostCapacity, {}),
+        ("HostStats", mayfly.HostStats, {}),
+        ("LatencyBucket", mayfly.LatencyBucket, {}),
+        ("MachineInfo", mayfly.MachineInfo, {"memoryBytes": "memory"}),
+        ("MachineStats", mayfly.MachineStats, {}),
+        ("NetDirectionStats", mayfly.NetDirectionStats, {}),
+        ("NetStats", mayfly.NetStats, {}),
+        ("StepLatency", mayfly.StepLatency, {}),
+        ("TimelineEntry", mayfly.TimelineEntry, {}),
+        # What a launcher says.
+        ("Disk", mayfly.Disk, {"image": "path"}),
+        ("NetFilter", mayfly.Filter, {}),
+        ("ResourceLimits", mayfly.ResourceLimits, {"memoryBytes": "memory"}),
+        (
+            "MachineSpec",
+            mayfly.Spec,
+            {
+                "bootProtocol": "boot",
+                "cpuProfile": "",  # the host's
+                "memoryBacking": "pages",
+                "memoryBytes": "memory",
+                "timeoutNanoseconds": "timeout",
+            },
+        ),
+    ],
+)
+def test_all_fields_of_the_schema_are_there(name: str, kind: Any, renamed: dict[str, str]) -> None:
+    there = {field.name for field in dataclasses.fields(kind)}
+    fields = [renamed.get(field, _in_python(field)) for field in getattr(rpc, name).schema.fieldnames]
+    assert [field for field in fields if field and field not in there] == []
 
 
 @pytest.mark.parametrize(
@@ -57,7 +115,9 @@ def test_all_enumerants_of_the_schema_have_a_name(
         ("timeout", -1, "timeoutNanoseconds"),
         ("timeout", math.inf, "timeout"),
         ("limits", mayfly.ResourceLimits(pids=-1), "limits"),
+        ("pages", mayfly.Pages.UNKNOWN, "memoryBacking"),
         ("nets", [mayfly.Net(mtu=70000)], "nets"),
+        ("nets", [mayfly.Net(mayfly.Given("tap tap0"))], "tap tap0"),
         ("nets", [mayfly.Net(mac="2:0:0:0:0:1")], "MAC"),
         ("nets", [mayfly.Net(mac="020000000001")], "MAC"),
         ("nets", [mayfly.Net(filter=mayfly.Filter(["10.0.0.1/8"]))], "10.0.0.1/8"),
@@ -91,6 +151,48 @@ def test_a_spec_has_what_was_asked_for() -> None:
     assert (limits.memoryBytes, limits.pids) == (mayfly.GIB, 20)
     (io,) = limits.io
     assert (io.major, io.minor, io.readBytes, io.writeOperations) == (8, 16, 1, 2)
+
+
+def test_a_spec_comes_back_as_it_went() -> None:
+    rates = mayfly.RateLimits(mayfly.RateLimit(10, 20), mayfly.RateLimit(30, 40))
+    rule = mayfly.EgressRule("10.0.0.0/8", "tcp", (1, 2))
+    spec = mayfly.Spec(
+        kernel="/kernel",
+        initrd="/initrd",
+        command_line="words",
+        boot=mayfly.Boot.LINUX64,
+        cpus=3,
+        memory=mayfly.GIB,
+        pages=mayfly.Pages.RESERVED,
+        disks=(
+            mayfly.Disk("/one", read_only=True, serial="x", engine=mayfly.DiskEngine.SYNC),
+            mayfly.Disk("/two", direct=True, overlay=mayfly.Overlay("/layer", cap=5)),
+            mayfly.Disk("/three", overlay=mayfly.Overlay(), limits=rates),
+        ),
+        nets=(
+            mayfly.Net(mac="02:00:00:00:00:01", mtu=1400, queue_pairs=2, transmit=rates),
+            mayfly.Net(mayfly.Tap("tap0"), filter=mayfly.Filter(("fd00::/8",), (rule,))),
+            mayfly.Net(mayfly.User((mayfly.Forward(53, 5353, "udp"),)), filter=mayfly.Filter((), ())),
+            mayfly.Net(receive=rates, filter=mayfly.Filter(("192.0.2.1/32",))),
+        ),
+        timeout=1.5,
+        limits=mayfly.ResourceLimits(cpus=0.5, pids=20, io=(mayfly.IoLimit((8, 0), 1, 2, 3, 4),)),
+        labels={"team": "blue"},
+    )
+    assert machine_spec(spec.encode()) == spec
+    assert machine_spec(mayfly.Spec(kernel="/kernel").encode()) == mayfly.Spec(kernel="/kernel")
+
+
+def test_what_was_handed_over_open_has_a_name() -> None:
+    spec = mayfly.Spec(kernel="/kernel", nets=[mayfly.Net()]).encode()
+    spec.nets[0].name = "tap tap0"
+    spec.nets[0].backend.init("tap", 0)
+    assert machine_spec(spec).nets[0].backend == mayfly.Given("tap tap0")
+
+
+def test_what_a_jail_lacks_is_kept_with_the_machine() -> None:
+    machine = mayfly.aio.Machine(None, ["no keyring of its own"])
+    assert asyncio.run(machine.jail_lacks()) == ("no keyring of its own",)
 
 
 def test_which_service(monkeypatch: pytest.MonkeyPatch) -> None:
