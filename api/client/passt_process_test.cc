@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "api/testing/passt.h"
 #include "base/status.h"
 #include "gtest/gtest.h"
 
@@ -138,11 +139,10 @@ class BoundPort final {
 
 [[nodiscard]] uint16_t FreePort() { return BoundPort().port(); }
 
-class PasstProcessTest : public testing::Test {
+class PasstProcessTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!PasstProcess::FindProgram().ok())
-      GTEST_SKIP() << "runs where passt is installed (ci/deps)";
+    if (!testing::HasPasst()) GTEST_SKIP() << testing::kNeedsPasst;
   }
 };
 

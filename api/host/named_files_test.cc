@@ -25,6 +25,7 @@
 
 #include "api/codec/rpc_status.h"
 #include "api/host/opener.h"
+#include "api/testing/passt.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -251,7 +252,7 @@ TEST_F(NamedFilesTest, WhoIsNotRootBecomesNobodyElse) {
 }
 
 TEST_F(NamedFilesTest, AUsersNetworkIsMadeByThatUser) {
-  if (::access("/usr/bin/passt", X_OK) != 0) GTEST_SKIP() << "runs where passt is (ci/deps)";
+  if (!testing::HasPasst()) GTEST_SKIP() << testing::kNeedsPasst;
   auto spec = NewSpec();
   auto net = spec.initNets(1)[0];
   net.getBackend().initUser();

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "api/testing/passt.h"
 #include "tests/cli/cli_test.h"
 #include "virtio/net/backends/tap_device.h"
 #include "virtio/net/testing/own_network.h"
@@ -17,6 +18,8 @@
 namespace mayfly::testing {
 namespace {
 
+using api::testing::HasPasst;
+using api::testing::kNeedsPasst;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -83,8 +86,6 @@ class TakenPort final {
   uint16_t number_ = 0;
 };
 
-bool HasPasst() { return ::access("/usr/bin/passt", X_OK) == 0; }
-
 // Whether this host lets us have taps at all.
 bool MayHaveTaps() {
   return ::geteuid() == 0 && OwnedFd(::open("/dev/net/tun", O_RDWR | O_CLOEXEC)).valid();
@@ -131,14 +132,14 @@ TEST_F(NetTest, ATapHandedIn) {
 
 // The user network: TearDown() sees that passt is gone, too.
 TEST_F(NetTest, TheUsersOwn) {
-  if (!HasPasst()) GTEST_SKIP() << "runs where passt is installed (ci/deps)";
+  if (!HasPasst()) GTEST_SKIP() << kNeedsPasst;
   const CommandResult result = Sender("user,mac=02:00:00:00:00:07").Run();
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   EXPECT_THAT(result.out, HasSubstr("result tx-64 "));
 }
 
 TEST_F(NetTest, TheUsersOwnEndsWithACommandThatIsKilled) {
-  if (!HasPasst()) GTEST_SKIP() << "runs where passt is installed (ci/deps)";
+  if (!HasPasst()) GTEST_SKIP() << kNeedsPasst;
   Command command = RunGuest("echo", {"--net", "user"});
   command.Start();
   command.AwaitOutput("ready");
@@ -147,7 +148,7 @@ TEST_F(NetTest, TheUsersOwnEndsWithACommandThatIsKilled) {
 }
 
 TEST_F(NetTest, APortThatIsTakenEndsTheVm) {
-  if (!HasPasst()) GTEST_SKIP() << "runs where passt is installed (ci/deps)";
+  if (!HasPasst()) GTEST_SKIP() << kNeedsPasst;
   const TakenPort taken;
   ASSERT_NE(taken.number(), 0);
   const std::string forward = ",forward=" + std::to_string(taken.number()) + ":80";

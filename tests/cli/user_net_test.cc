@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "api/testing/passt.h"
 #include "tests/cli/cli_test.h"
 
 namespace mayfly::testing {
@@ -19,8 +20,7 @@ class UserNetTest : public CliTest {
  protected:
   void SetUp() override {
     CliTest::SetUp();
-    if (::access("/usr/bin/passt", X_OK) != 0)
-      GTEST_SKIP() << "runs where passt is installed (ci/deps)";
+    if (!api::testing::HasPasst()) GTEST_SKIP() << api::testing::kNeedsPasst;
   }
   void ExpectOffer(const std::string& words) const {
     const CommandResult result =

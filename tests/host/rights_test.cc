@@ -14,12 +14,15 @@
 #include <vector>
 
 #include "api/codec/exit_status_codec.h"
+#include "api/testing/passt.h"
 #include "tests/host/host_test.h"
 
 namespace mayfly::testing {
 namespace {
 
 namespace fs = std::filesystem;
+using api::testing::HasPasst;
+using api::testing::kNeedsPasst;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -100,7 +103,6 @@ class RightsTest : public HostTest {
     }
     return found;
   }
-  static bool HasPasst() { return ::access("/usr/bin/passt", X_OK) == 0; }
 };
 
 TEST_F(RightsTest, AUserLaunchesWhatItMayRead) {
@@ -120,7 +122,7 @@ TEST_F(RightsTest, AUserLaunchesWhatItMayRead) {
 }
 
 TEST_F(RightsTest, AUsersNetworkGivesAddresses) {
-  if (!HasPasst()) GTEST_SKIP() << "runs where passt is installed (ci/deps)";
+  if (!HasPasst()) GTEST_SKIP() << kNeedsPasst;
   const std::string kernel = CopyOf("dhcp", 0644);
   for (int who = 0; who < 2; ++who) {
     auto client = who == 0 ? Connect() : ConnectAsAlice();
@@ -135,7 +137,7 @@ TEST_F(RightsTest, AUsersNetworkGivesAddresses) {
 }
 
 TEST_F(RightsTest, AUsersNetworkLivesAsLongAsItsVmWhateverBecomesOfTheService) {
-  if (!HasPasst()) GTEST_SKIP() << "runs where passt is installed (ci/deps)";
+  if (!HasPasst()) GTEST_SKIP() << kNeedsPasst;
   auto client = Connect();
   auto request = LaunchByName(*client, CopyOf("echo", 0644));
   request.getSpec().setTimeoutNanoseconds(0);
@@ -159,7 +161,7 @@ TEST_F(RightsTest, AUsersNetworkLivesAsLongAsItsVmWhateverBecomesOfTheService) {
 }
 
 TEST_F(RightsTest, ANetworkThatStaysTakesNoShareOfTheHost) {
-  if (!HasPasst()) GTEST_SKIP() << "runs where passt is installed (ci/deps)";
+  if (!HasPasst()) GTEST_SKIP() << kNeedsPasst;
   auto client = Connect();
   auto request = LaunchByName(*client, CopyOf("echo", 0644));
   request.getSpec().initNets(1)[0].getBackend().initUser();
@@ -176,7 +178,7 @@ TEST_F(RightsTest, ANetworkThatStaysTakesNoShareOfTheHost) {
 }
 
 TEST_F(RightsTest, ANetworkThatFailsIsToldOf) {
-  if (!HasPasst()) GTEST_SKIP() << "runs where passt is installed (ci/deps)";
+  if (!HasPasst()) GTEST_SKIP() << kNeedsPasst;
   const OwnedFd taken(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in6 address{};
   address.sin6_family = AF_INET6;

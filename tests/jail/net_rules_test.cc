@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <string>
 
+#include "api/testing/passt.h"
 #include "tests/bench/bench_tap.h"
 #include "tests/bench/net_peer.h"
 #include "tests/jail/rules_used_test.h"
@@ -28,6 +28,8 @@ class OwnNetwork final {
   const OwnedFd before_;
 };
 
+using api::testing::HasPasst;
+using api::testing::kNeedsPasst;
 using NetRulesTest = RulesUsedTest;
 
 TEST_F(NetRulesTest, Tap) {
@@ -46,9 +48,7 @@ TEST_F(NetRulesTest, TapOfManyQueues) {
 }
 
 TEST_F(NetRulesTest, Passt) {
-  if (::access("/usr/bin/passt", X_OK) != 0) {
-    GTEST_SKIP() << "runs where passt is installed (ci/deps)";
-  }
+  if (!HasPasst()) GTEST_SKIP() << kNeedsPasst;
   Expect0("dhcp", {"--net", "user", "--timeout", "30s"});
 }
 
