@@ -1,5 +1,6 @@
 #include "api/cli/run_command.h"
 
+#include <capnp/message.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 #include "api/cli/host/text_table.h"
 #include "api/cli/open_cgroup.h"
 #include "api/cli/open_spec.h"
+#include "api/cli/output/json.h"
+#include "api/cli/output/reports.capnp.h"
 #include "api/cli/run_options.h"
 #include "api/cli/run_session.h"
 #include "api/cli/say.h"
@@ -141,6 +144,21 @@ void TellJailLacks(const LaunchResponse& launched) {
   for (const auto lack : launched.getJailLacks()) Complain(Printable(api::FromText(lack)));
 }
 
+// What is said of a VM that is left to its host service.
+[[nodiscard]] absl::StatusOr<std::string> ShowLaunched(const RunOptions& options,
+                                                       HostClient& host) {
+  if (options.output == Format::kText) return absl::StrCat(options.name, "\n");
+  auto request = host.host().inspectRequest();
+  request.setName(api::ToText(options.name));
+  const auto found = host.Await(request.send());
+  if (!found.ok()) return Annotate(found.status(), absl::StrCat(options.name, " runs, but"));
+  capnp::MallocMessageBuilder message;
+  auto launched = message.initRoot<report::Launched>();
+  launched.setName(found->getInfo().getName());
+  launched.setId(found->getInfo().getId());
+  return ToJsonLine(launched.asReader());
+}
+
 // On a host service, which has it from then on.
 [[nodiscard]] int RunDetached(RunOptions options, const HostChoice& choice, api::MachineSpec spec) {
   if (options.name.empty()) options.name = NameByChance();
@@ -159,7 +177,8 @@ void TellJailLacks(const LaunchResponse& launched) {
   const auto launched = (*host)->Await(request.send());
   if (!launched.ok()) return Fail(launched.status());
   TellJailLacks(*launched);
-  return Print(absl::StrCat(options.name, "\n"));
+  const absl::StatusOr<std::string> said = ShowLaunched(options, **host);
+  return said.ok() ? Print(*said) : Fail(said.status());
 }
 
 // In a VMM of a host service's.

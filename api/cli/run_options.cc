@@ -106,6 +106,8 @@ constexpr uint64_t kMostCpus = std::numeric_limits<uint16_t>::max();
       options.nets.push_back(*std::move(net));
       return absl::OkStatus();
     }
+    case RunOption::kFormat:
+      return ParseFormat(value, options.output);
     case RunOption::kTimeline:
       options.timeline = value == nullptr ? TimelineReport::kTable : TimelineReport::kDrawing;
       options.timeline_path = value == nullptr ? "" : value;
@@ -165,6 +167,10 @@ absl::StatusOr<RunOptions> ParseRunOptions(std::span<char* const> arguments,
   }
   if (options.detach && options.timeline != TimelineReport::kNone) {
     return BadOption("--timeline", "a VM that is left alone has none yet; leave --detach away");
+  }
+  if (options.output != Format::kText && !options.detach) {
+    return BadOption("--output",
+                     "standard output is the guest's console; leave it away, or give --detach");
   }
   std::string_view separator = kInitArguments;
   for (const char* const word : reader.rest()) {

@@ -13,6 +13,7 @@
 #include "api/cli/limit_option.h"
 #include "api/cli/memory_option.h"
 #include "api/cli/net_option.h"
+#include "api/cli/output/format.h"
 #include "base/clock.h"
 #include "vmm/machine_config.h"
 
@@ -36,6 +37,7 @@ struct RunOptions {
   bool needs_host = false;          // an option was given that nobody else could follow
   std::string name;                 // empty: none
   bool detach = false;
+  Format output = Format::kText;  // of the name, where it is detached
   std::vector<LabelOption> labels;
   std::string cgroup_parent;  // empty: none was named
   Nanoseconds timeout{0};     // none

@@ -10,6 +10,7 @@
 namespace mayfly::cli {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 absl::StatusOr<RunOptions> Parse(std::initializer_list<const char*> words) {
@@ -70,6 +71,15 @@ TEST(RunOptions, WhatAHostServiceAloneCanDoNeedsOne) {
   EXPECT_TRUE(Parse({"--kernel", "k", "--label", "team=red"})->needs_host);
   EXPECT_TRUE(Parse({"--kernel", "k", "--name", "web"})->needs_host);
   EXPECT_TRUE(Parse({"--kernel", "k", "--detach"})->needs_host);
+}
+
+TEST(RunOptions, JsonIsForWhatLeavesStandardOutputFree) {
+  EXPECT_EQ(Parse({"--kernel", "k", "-d"})->output, Format::kText);
+  EXPECT_EQ(Parse({"--kernel", "k", "-d", "-o", "json"})->output, Format::kJson);
+  EXPECT_EQ(Parse({"--kernel", "k", "-o", "text"})->output, Format::kText);
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "-o", "json"}),
+              AllOf(HasSubstr("--output: "), HasSubstr("--detach")));
+  EXPECT_THAT(ErrorOf({"--kernel", "k", "-d", "-o", "xml"}), HasSubstr("\"xml\""));
 }
 
 TEST(RunOptions, UnderstandsAll) {

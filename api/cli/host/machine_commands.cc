@@ -1,16 +1,29 @@
+#include <capnp/message.h>
+
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "api/cli/exit_code.h"
 #include "api/cli/host/commands.h"
 #include "api/cli/host/host_command.h"
+#include "api/cli/output/json.h"
+#include "api/cli/output/reports.capnp.h"
 #include "api/cli/say.h"
 #include "api/cli/table/commands.h"
 #include "api/codec/exit_status_codec.h"
+#include "api/codec/text.h"
 #include "base/status.h"
 
 namespace mayfly::cli {
 namespace {
+
+// For programs: to which VM it was done.
+[[nodiscard]] std::string DoneLine(const std::string& name) {
+  capnp::MallocMessageBuilder message;
+  auto done = message.initRoot<report::Done>();
+  done.setName(api::ToText(name));
+  return ToJsonLine(done.asReader());
+}
 
 // Does `act` to each VM that is named; goes on behind one that it cannot be done to.
 template <typename Act>
@@ -24,7 +37,11 @@ template <typename Act>
     absl::StatusOr<rpc::Machine::Client> machine = (*host)->Get(name);
     const absl::Status status =
         machine.ok() ? Annotate(act(**host, *machine), name) : machine.status();
-    if (!status.ok()) code = command.Finish(status);
+    if (!status.ok()) {
+      code = command.Finish(status);
+    } else if (command.format() == Format::kJson) {
+      if (const int failure = Print(DoneLine(name)); failure != 0) code = failure;
+    }
   }
   return code;
 }
@@ -68,6 +85,9 @@ int WaitCommand(std::span<char* const> arguments) {
   if (!machine.ok()) return command.Finish(machine.status());
   auto response = (*host)->Await(machine->waitRequest().send());
   if (!response.ok()) return command.Finish(response.status());
+  if (command.format() == Format::kJson) {
+    if (const int failure = Print(ToJson(response->getStatus())); failure != 0) return failure;
+  }
   const vmm::ExitStatus status = api::DecodeExitStatus(response->getStatus());
   if (IsWorthAWord(status.reason)) Complain(status.detail);
   return ExitCodeOf(status);

@@ -1,3 +1,5 @@
+#include <capnp/message.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -8,9 +10,12 @@
 #include "api/cli/exit_code.h"
 #include "api/cli/host/commands.h"
 #include "api/cli/host/host_command.h"
+#include "api/cli/output/json.h"
+#include "api/cli/output/reports.capnp.h"
 #include "api/cli/say.h"
 #include "api/cli/table/commands.h"
 #include "api/cli/units.h"
+#include "api/codec/text.h"
 #include "base/clock.h"
 #include "base/status.h"
 
@@ -71,6 +76,25 @@ struct Stopping {
   return Ends(host, vm, std::nullopt).status();
 }
 
+// Of one that has ended.
+[[nodiscard]] absl::StatusOr<std::string> StoppedLine(HostClient& host, Stopping& vm) {
+  MAYFLY_ASSIGN_OR_RETURN(const auto response, host.Await(vm.machine.waitRequest().send()));
+  capnp::MallocMessageBuilder message;
+  auto stopped = message.initRoot<report::Stopped>();
+  stopped.setName(api::ToText(vm.name));
+  stopped.setExit(response.getStatus());
+  return ToJsonLine(stopped.asReader());
+}
+
+// Sees it to its end; answers what is to be said of it.
+[[nodiscard]] absl::StatusOr<std::string> SeeOut(HostClient& host, Stopping& vm,
+                                                 const std::optional<Nanoseconds>& deadline,
+                                                 Format format) {
+  MAYFLY_RETURN_IF_ERROR(Await(host, vm, deadline));
+  if (format == Format::kText) return std::string();
+  return StoppedLine(host, vm);
+}
+
 }  // namespace
 
 int StopCommand(std::span<char* const> arguments) {
@@ -99,8 +123,12 @@ int StopCommand(std::span<char* const> arguments) {
   std::optional<Nanoseconds> deadline;
   if (within) deadline = MonotonicNow() + *within;
   for (Stopping& vm : stopping) {
-    const absl::Status status = Annotate(Await(**host, vm, deadline), vm.name);
-    if (!status.ok()) result = command.Finish(status);
+    const absl::StatusOr<std::string> said = SeeOut(**host, vm, deadline, command.format());
+    if (!said.ok()) {
+      result = command.Finish(Annotate(said.status(), vm.name));
+    } else if (const int failure = Print(*said); failure != 0) {
+      result = failure;
+    }
   }
   return result;
 }

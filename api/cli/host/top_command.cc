@@ -1,4 +1,4 @@
-#include <time.h>
+#include <capnp/message.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +15,8 @@
 #include "api/cli/host/host_command.h"
 #include "api/cli/host/machine_rows.h"
 #include "api/cli/option_words.h"
+#include "api/cli/output/json.h"
+#include "api/cli/output/reports.capnp.h"
 #include "api/cli/say.h"
 #include "api/cli/table/commands.h"
 #include "api/cli/units.h"
@@ -48,28 +50,35 @@ struct TopOptions {
   return absl::OkStatus();
 }
 
+// A VM, and what it has had of one CPU since the last look.
+struct Row {
+  double share;
+  rpc::MachineInfo::Reader machine;
+};
+
 // What the VMs do between two looks at them.
 class Top final {
  public:
   explicit Top(HostClient& host) : host_(host) {}
 
-  // Looks; the table has what happened since the last look. Errors: the host's.
-  [[nodiscard]] absl::StatusOr<std::string> Look(bool colours) {
+  // Looks; what it answers has what happened since the last look. Errors: the host's.
+  [[nodiscard]] absl::StatusOr<std::string> Look(Format format) {
     MAYFLY_ASSIGN_OR_RETURN(const auto list, host_.List({}));
     MAYFLY_ASSIGN_OR_RETURN(const auto capacity,
                             host_.Await(host_.host().capacityRequest().send()));
     const Nanoseconds now = MonotonicNow();
     std::map<uint64_t, uint64_t> cpu_now;
-    std::vector<std::pair<double, rpc::MachineInfo::Reader>> rows;
+    std::vector<Row> rows;
     for (const auto machine : list.getMachines()) {
       if (machine.getState() == rpc::MachineState::ENDED) continue;
       cpu_now[machine.getId()] = machine.getCpuNanoseconds();
-      rows.emplace_back(Share(machine, now), machine);
+      rows.push_back({.share = Share(machine, now), .machine = machine});
     }
     cpu_before_ = std::move(cpu_now);
     before_ = now;
-    std::ranges::stable_sort(rows, std::greater(), [](const auto& row) { return row.first; });
-    return Heading(capacity.getCapacity()) + Table(rows).Format(colours);
+    std::ranges::stable_sort(rows, std::greater(), &Row::share);
+    if (format == Format::kJson) return Line(capacity.getCapacity(), rows);
+    return Heading(capacity.getCapacity()) + Table(rows).Format(UsesColours(STDOUT_FILENO));
   }
 
  private:
@@ -81,6 +90,21 @@ class Top final {
     return static_cast<double>(cpu - found->second) / static_cast<double>((now - before_).count());
   }
 
+  [[nodiscard]] static std::string Line(rpc::HostCapacity::Reader capacity,
+                                        const std::vector<Row>& rows) {
+    capnp::MallocMessageBuilder message;
+    auto look = message.initRoot<report::Look>();
+    look.setCapacity(capacity);
+    auto machines = look.initMachines(static_cast<capnp::uint>(rows.size()));
+    capnp::uint position = 0;
+    for (const Row& row : rows) {
+      auto entry = machines[position++];
+      entry.setCpuShare(row.share);
+      entry.setInfo(row.machine);
+    }
+    return ToJsonLine(look.asReader());
+  }
+
   [[nodiscard]] static std::string Heading(rpc::HostCapacity::Reader capacity) {
     return absl::StrCat(capacity.getMachines(), " VMs with ", capacity.getCpus(),
                         " CPUs (this host: ", capacity.getHostCpus(), ") and ",
@@ -89,8 +113,7 @@ class Top final {
                         ")\n\n");
   }
 
-  [[nodiscard]] static TextTable Table(
-      const std::vector<std::pair<double, rpc::MachineInfo::Reader>>& rows) {
+  [[nodiscard]] static TextTable Table(const std::vector<Row>& rows) {
     constexpr double kPercent = 100;
     TextTable table({"NAME", "STATE", "CPU", "CPU TIME", "RESIDENT", "MEMORY", "PID"});
     for (const auto& [share, machine] : rows) {
@@ -120,16 +143,17 @@ int TopCommand(std::span<char* const> arguments) {
   if (code) return *code;
   auto host = command.Connect();
   if (!host.ok()) return command.Finish(host.status());
-  const bool is_live = ::isatty(STDOUT_FILENO) == 1;
-  const uint64_t count = options.count != kForEver ? options.count : is_live ? kForEver : 1;
+  const bool is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  const bool is_drawn = is_terminal && command.format() == Format::kText;
+  const uint64_t count = options.count != kForEver ? options.count : is_terminal ? kForEver : 1;
   Top top(**host);
   // Nothing is known of the time before the first look.
-  absl::StatusOr<std::string> text = top.Look(false);
+  absl::StatusOr<std::string> text = top.Look(command.format());
   for (uint64_t shown = 0; text.ok() && (count == kForEver || shown < count); ++shown) {
     (*host)->Pause(options.every);
-    text = top.Look(UsesColours(STDOUT_FILENO));
+    text = top.Look(command.format());
     if (!text.ok()) break;
-    if (is_live) text->insert(0, kHomeAndClear);
+    if (is_drawn) text->insert(0, kHomeAndClear);
     if (const int failure = Print(*text); failure != 0) return failure;
   }
   return command.Finish(text.status());

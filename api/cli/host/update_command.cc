@@ -1,3 +1,5 @@
+#include <capnp/message.h>
+
 #include <string>
 #include <vector>
 
@@ -5,6 +7,8 @@
 #include "api/cli/host/commands.h"
 #include "api/cli/host/host_command.h"
 #include "api/cli/host/limit_change.h"
+#include "api/cli/output/json.h"
+#include "api/cli/output/reports.capnp.h"
 #include "api/cli/say.h"
 #include "api/cli/table/commands.h"
 #include "api/cli/units.h"
@@ -14,9 +18,18 @@
 namespace mayfly::cli {
 namespace {
 
+[[nodiscard]] std::string ShowSize(uint32_t disk, uint64_t bytes, Format format) {
+  if (format == Format::kText) return absl::StrCat("disk ", disk, ": ", FormatSize(bytes), "\n");
+  capnp::MallocMessageBuilder message;
+  auto resized = message.initRoot<report::Resized>();
+  resized.setDisk(disk);
+  resized.setBytes(bytes);
+  return ToJsonLine(resized.asReader());
+}
+
 // Answers what is to be said of it.
 [[nodiscard]] absl::StatusOr<std::string> Make(const Change& change, HostClient& host,
-                                               rpc::Machine::Client& machine) {
+                                               rpc::Machine::Client& machine, Format format) {
   switch (change.what) {
     case UpdateOption::kDisk: {
       auto request = machine.updateDiskRequest();
@@ -35,7 +48,7 @@ namespace {
       auto request = machine.resizeDiskRequest();
       request.setDisk(change.number);
       MAYFLY_ASSIGN_OR_RETURN(const auto response, host.Await(request.send()));
-      return absl::StrCat("disk ", change.number, ": ", FormatSize(response.getBytes()), "\n");
+      return ShowSize(change.number, response.getBytes(), format);
     }
   }
   return absl::InternalError("a change without a meaning");
@@ -60,7 +73,7 @@ int UpdateCommand(std::span<char* const> arguments) {
   auto machine = (*host)->Get(command.line().operands().front());
   if (!machine.ok()) return command.Finish(machine.status());
   for (const Change& change : changes) {
-    const absl::StatusOr<std::string> made = Make(change, **host, *machine);
+    const absl::StatusOr<std::string> made = Make(change, **host, *machine, command.format());
     if (!made.ok()) return command.Finish(Annotate(made.status(), NameOf(change.what)));
     if (const int failure = Print(*made); failure != 0) return failure;
   }

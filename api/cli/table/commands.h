@@ -52,7 +52,10 @@ enum class RunOption : int {
   kTimeline,
   kTimeout,
   kOnHost = kHostOption,
+  kFormat = kOutputOption,
 };
+
+enum class InspectOption : int { kFormat = 256 };
 
 enum class PsOption : int { kAll = 256, kLabel, kQuiet };
 

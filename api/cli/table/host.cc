@@ -14,9 +14,29 @@ constexpr std::string_view kExits =
     "0; 2 for a bad command, or one that the VM's state does not allow; 125 where it cannot be "
     "done, as where there is no such VM.";
 constexpr std::array kNotes = {Note{"Exit status", kExits}};
+constexpr std::array kActNotes = {
+    Note{"Exit status", kExits},
+    Note{"JSON", "An object to a line, with the name of a VM, for each that it was done to."}};
+constexpr std::array kStopNotes = {
+    Note{"Exit status", kExits},
+    Note{"JSON",
+         "An object to a line for each VM that has ended: its name, and its end (ExitStatus of "
+         "api/mayfly.capnp), whose reason is \"killed\" where it was not in time."}};
 
 constexpr std::array kHostOptions = {kHost, kHelp};
 constexpr std::array kOutputOptions = {kOutput, kHost, kHelp};
+
+constexpr std::array kInspectOptions = {
+    Option{.id = static_cast<int>(InspectOption::kFormat),
+           .letter = kOutput.letter,
+           .name = kOutput.name,
+           .argument = "json",
+           .help = "JSON, which it is in any case",
+           .presence = Presence::kRequired,
+           .kind = Kind::kChoice},
+    kHost,
+    kHelp,
+};
 
 constexpr std::array kPsOptions = {
     Option{.id = Id(PsOption::kAll),
@@ -62,6 +82,7 @@ constexpr std::array kStopOptions = {
            .help = "kill those that have not ended by then (waits for as long as it takes)",
            .presence = Presence::kRequired,
            .kind = Kind::kText},
+    kOutput,
     kHost,
     kHelp,
 };
@@ -80,6 +101,7 @@ constexpr std::array kTopOptions = {
            .help = "end after so many tables (1 where standard output is no terminal)",
            .presence = Presence::kRequired,
            .kind = Kind::kText},
+    kOutput,
     kHost,
     kHelp,
 };
@@ -132,6 +154,7 @@ constexpr std::array kUpdateOptions = {
            .help = "tell the guest the size that the disk's file has now; make it larger first",
            .presence = Presence::kRequired,
            .kind = Kind::kText},
+    kOutput,
     kHost,
     kHelp,
 };
@@ -165,8 +188,8 @@ constinit const Command kWaitCommand = {
     .name = "wait",
     .summary = "wait for a VM's end; its exit status becomes the command's",
     .usage = "NAME",
-    .description = "Waits until a VM has ended.",
-    .options = kHostOptions,
+    .description = "Waits until a VM has ended. As JSON, says how: ExitStatus of api/mayfly.capnp.",
+    .options = kOutputOptions,
     .operands = Kind::kMachine,
     .least = 1,
     .most = 1,
@@ -179,22 +202,22 @@ constinit const Command kPauseCommand = {
     .description =
         "Stops VMs: their CPUs do not run, and their disks and network cards do not touch "
         "their memory, when this command ends. A VM that is paused already stays so.",
-    .options = kHostOptions,
+    .options = kOutputOptions,
     .operands = Kind::kMachine,
     .least = 1,
     .most = kMostNames,
-    .notes = kNotes,
+    .notes = kActNotes,
 };
 constinit const Command kResumeCommand = {
     .name = "resume",
     .summary = "let paused VMs run again",
     .usage = "NAME...",
     .description = "Lets paused VMs run again.",
-    .options = kHostOptions,
+    .options = kOutputOptions,
     .operands = Kind::kMachine,
     .least = 1,
     .most = kMostNames,
-    .notes = kNotes,
+    .notes = kActNotes,
 };
 constinit const Command kStopCommand = {
     .name = "stop",
@@ -209,18 +232,18 @@ constinit const Command kStopCommand = {
     .operands = Kind::kMachine,
     .least = 1,
     .most = kMostNames,
-    .notes = kNotes,
+    .notes = kStopNotes,
 };
 constinit const Command kKillCommand = {
     .name = "kill",
     .summary = "end VMs",
     .usage = "NAME...",
     .description = "Ends VMs now, as pulling their plug would.",
-    .options = kHostOptions,
+    .options = kOutputOptions,
     .operands = Kind::kMachine,
     .least = 1,
     .most = kMostNames,
-    .notes = kNotes,
+    .notes = kActNotes,
 };
 constinit const Command kRmCommand = {
     .name = "rm",
@@ -229,11 +252,11 @@ constinit const Command kRmCommand = {
     .description =
         "Ends VMs now where they live, and has the host service forget them: the exit "
         "status and the console of a detached VM are kept until then.",
-    .options = kHostOptions,
+    .options = kOutputOptions,
     .operands = Kind::kMachine,
     .least = 1,
     .most = kMostNames,
-    .notes = kNotes,
+    .notes = kActNotes,
 };
 constinit const Command kStatsCommand = {
     .name = "stats",
@@ -253,7 +276,7 @@ constinit const Command kInspectCommand = {
     .description =
         "Says, as JSON, what the host service knows of a VM (MachineInfo of "
         "api/mayfly.capnp), and the specification that it was launched with.",
-    .options = kHostOptions,
+    .options = kInspectOptions,
     .operands = Kind::kMachine,
     .least = 1,
     .most = 1,
@@ -277,7 +300,8 @@ constinit const Command kTopCommand = {
     .usage = "[OPTION]...",
     .description =
         "Shows the living VMs, the busiest first: on a terminal again and again, until "
-        "it is interrupted.",
+        "it is interrupted. As JSON, an object to a line for each look, with the host's capacity "
+        "and the VMs.",
     .options = kTopOptions,
     .notes = kNotes,
 };
@@ -285,7 +309,7 @@ constinit const Command kUpdateCommand = {
     .name = "update",
     .summary = "change the limits of a VM's disks and network cards",
     .usage = "NAME OPTION...",
-    .description = "Changes a running VM.",
+    .description = "Changes a running VM. With --resize, says the size that the disk has now.",
     .options = kUpdateOptions,
     .operands = Kind::kMachine,
     .least = 1,

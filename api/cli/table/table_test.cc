@@ -1,9 +1,11 @@
 // What is made of the tables of commands: options, help, completions.
 
+#include <algorithm>
 #include <initializer_list>
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/cli/table/commands.h"
@@ -74,6 +76,21 @@ TEST(Table, HelpNamesEveryOptionAndFitsATerminal) {
       EXPECT_LE(line.size(), 88U) << line;
       EXPECT_FALSE(line.ends_with(' ')) << line;
     }
+  }
+}
+
+TEST(Table, WhoeverHasSomethingToSaySaysItToProgramsToo) {
+  // What these say has a form of its own, or is nothing.
+  const std::set<std::string_view> others = {"console", "flatten",    "commit",
+                                             "rebase",  "completion", "man"};
+  for (const Command* const command : AllCommands()) {
+    if (!command->parts.empty() || others.contains(command->name)) continue;
+    SCOPED_TRACE(command->name);
+    const auto is_output = [](const Option& option) {
+      return option.letter == 'o' && std::string_view(option.name) == "output" &&
+             option.argument.ends_with("json");
+    };
+    EXPECT_TRUE(std::ranges::any_of(command->options, is_output));
   }
 }
 
@@ -164,6 +181,8 @@ TEST(Completion, OfOptionsAndTheirValues) {
   EXPECT_EQ(Completions({"run", "--kernel=b"}), "files:--kernel=");
   EXPECT_EQ(Completions({"run", "--boot", "l"}), "linux64");
   EXPECT_EQ(Completions({"run", "--boot=p"}), "--boot=pvh");
+  EXPECT_EQ(Completions({"wait", "--output", ""}), "text json");
+  EXPECT_EQ(Completions({"inspect", "-o", ""}), "json");
   EXPECT_EQ(Completions({"run", "--cmdline", "--k"}), "");
   EXPECT_EQ(Completions({"run", "--wings=3"}), "");
   EXPECT_EQ(Completions({"run", "--", "--k"}), "");
