@@ -123,6 +123,11 @@ void LendKvm(const std::string& path) {
   Must(::mount(path.c_str(), "/dev/kvm", nullptr, MS_BIND, nullptr) == 0);
 }
 
+void ShowRun(const std::string& directory) {
+  OwnMounts();
+  Must(::mount(directory.c_str(), "/run", nullptr, MS_BIND, nullptr) == 0);
+}
+
 void ShowJournal(const std::string& directory) {
   constexpr char kJournal[] = "/run/systemd/journal";
   OwnMounts();

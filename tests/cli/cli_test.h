@@ -42,6 +42,8 @@ void HideKvm();
 void ForbidKvm();
 // A /dev/kvm that anybody may open, which lies at `path`. For root.
 void LendKvm(const std::string& path);
+// `directory` is /run.
+void ShowRun(const std::string& directory);
 // `directory` is where systemd has the journal's sockets. Without anything else of /run's.
 void ShowJournal(const std::string& directory);
 
