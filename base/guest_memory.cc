@@ -35,10 +35,34 @@ absl::Status CheckRanges(std::span<const GuestRange> ranges) {
   return absl::OkStatus();
 }
 
+absl::Status CheckHugePages(std::span<const GuestRange> ranges, GuestMemory::Backing backing) {
+  if (backing != GuestMemory::Backing::kMemfd) {
+    return absl::InvalidArgumentError("reserved huge pages need guest memory in a memfd");
+  }
+  for (const GuestRange& range : ranges) {
+    if (IsAligned(range.size, kHugePageSize)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("guest memory of ", range.size, " bytes is not a whole number of reserved ",
+                     "huge pages of 2 MiB: ask for a multiple, such as ",
+                     range.size / kHugePageSize * 2 + 2, " MiB"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CannotProvide(uint64_t size, GuestMemory::Pages pages, const absl::Status& why) {
+  const bool reserved = pages == GuestMemory::Pages::kHugeTlb;
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the host cannot provide ", size >> 20, " MiB of guest memory",
+                   reserved ? " in reserved huge pages of 2 MiB" : "", " (", why.message(),
+                   "): ask for less, or ",
+                   reserved ? "set more of them aside (sysctl vm.nr_hugepages)"
+                            : "raise the limits of the process"));
+}
+
 absl::StatusOr<OwnedFd> MakeMemfd(uint64_t size, GuestMemory::Pages pages) {
   const unsigned huge = pages == GuestMemory::Pages::kHugeTlb ? MFD_HUGETLB | MFD_HUGE_2MB : 0U;
   OwnedFd fd(::memfd_create("guest-memory", MFD_CLOEXEC | huge));
-  if (!fd.valid()) return ErrnoStatus("creating a memfd for guest memory");
+  if (!fd.valid()) return CannotProvide(size, pages, ErrnoStatus("creating a memfd"));
   const auto length = CheckedCast<off_t>(size);
   if (!length) return absl::InvalidArgumentError("guest memory is larger than a file can be");
   if (::ftruncate(fd.get(), *length) != 0) {
@@ -52,8 +76,8 @@ absl::StatusOr<OwnedFd> MakeMemfd(uint64_t size, GuestMemory::Pages pages) {
 absl::StatusOr<GuestMemory> GuestMemory::Create(std::span<const GuestRange> ranges,
                                                 const Options& options) {
   MAYFLY_RETURN_IF_ERROR(CheckRanges(ranges));
-  if (options.pages == Pages::kHugeTlb && options.backing != Backing::kMemfd) {
-    return absl::InvalidArgumentError("reserved huge pages need guest memory in a memfd");
+  if (options.pages == Pages::kHugeTlb) {
+    MAYFLY_RETURN_IF_ERROR(CheckHugePages(ranges, options.backing));
   }
   GuestMemory memory;
   uint64_t total = 0;
@@ -76,11 +100,7 @@ absl::Status GuestMemory::AddRegion(const GuestRange& range, const Options& opti
   const bool anonymous = options.backing == Backing::kAnonymous;
   auto mapping = anonymous ? Mapping::Anonymous(range.size, alignment)
                            : Mapping::Shared(memfd_.get(), memfd_offset, range.size);
-  if (!mapping.ok()) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the host cannot provide ", range.size >> 20, " MiB of guest memory (",
-        mapping.status().message(), "): ask for less, or raise the limits of the process"));
-  }
+  if (!mapping.ok()) return CannotProvide(range.size, options.pages, mapping.status());
   if (options.pages == Pages::kTransparentHuge &&
       ::madvise(mapping->data(), mapping->size(), MADV_HUGEPAGE) != 0) {
     return ErrnoStatus("asking for transparent huge pages");

@@ -23,6 +23,8 @@ constexpr std::array<GuestRange, 2> kLowAndHigh = {
     GuestRange{.address = 0, .size = 16 * kPageSize},
     GuestRange{.address = kHighBase, .size = 4 * kPageSize},
 };
+constexpr GuestMemory::Options kReserved = {.backing = GuestMemory::Backing::kMemfd,
+                                            .pages = GuestMemory::Pages::kHugeTlb};
 
 GuestMemory MakeMemory(const GuestMemory::Options& options = {}) {
   return GuestMemory::Create(kLowAndHigh, options).value();
@@ -108,6 +110,21 @@ TEST(GuestMemory, AMemfdIsSharedWithItsMappers) {
 TEST(GuestMemory, HugePagesNeedAMemfd) {
   const GuestMemory::Options options = {.pages = GuestMemory::Pages::kHugeTlb};
   EXPECT_THAT(GuestMemory::Create(kLowAndHigh, options).status().message(), HasSubstr("memfd"));
+}
+
+// At once, and not by SIGBUS when the guest first touches what is not there.
+TEST(GuestMemory, TooFewReservedHugePagesAreARemediableError) {
+  const std::array<GuestRange, 1> range = {GuestRange{.address = 0, .size = uint64_t{1} << 40}};
+  const absl::Status status = GuestMemory::Create(range, kReserved).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_THAT(status.message(), HasSubstr("vm.nr_hugepages"));
+}
+
+TEST(GuestMemory, ReservedHugePagesAreWholeOnes) {
+  const std::array<GuestRange, 1> range = {GuestRange{.address = 0, .size = 9 << 20}};
+  const absl::Status status = GuestMemory::Create(range, kReserved).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(status.message(), HasSubstr("ask for a multiple, such as 10 MiB"));
 }
 
 TEST(GuestMemory, TransparentHugePages) {

@@ -64,7 +64,9 @@ absl::StatusOr<Mapping> Mapping::Anonymous(size_t size, size_t alignment) {
 }
 
 absl::StatusOr<Mapping> Mapping::Shared(int fd, uint64_t offset, size_t size) {
-  return Map(size, MAP_SHARED | MAP_NORESERVE, fd, offset);
+  // Not MAP_NORESERVE: memory of a memfd is never counted here, but its reserved huge pages would
+  // not be ours, and the first touch of one that is not there a SIGBUS.
+  return Map(size, MAP_SHARED, fd, offset);
 }
 
 }  // namespace mayfly

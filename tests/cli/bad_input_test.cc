@@ -134,6 +134,8 @@ TEST_F(BadInputTest, Cpus) {
   ExpectComplaint(RunGuest("hello", {"--cpus", "0"}), kUsage, {"--cpus"});
   ExpectComplaint(RunGuest("hello", {"--cpus", "60000"}), kUsage, {"60000"});
 }
+  ExpectComplaint(RunGuest("hello", {"--memory", "9M,pages=reserved"}), kUsage,
+                  {"pages of 2 MiB", "such as 10 MiB"});
 
 TEST_F(BadInputTest, DiskIsNoDisk) {
   ExpectComplaint(RunGuest("block", {"--disk", "/nonexistent/disk"}), kUsage,

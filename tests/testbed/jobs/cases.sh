@@ -44,6 +44,24 @@ memory_case 512M 480000 524288
 memory_case 3G 3000000 3145728
 memory_case 5G 5000000 5242880
 
+if wanted_of_root memory-reserved; then # huge pages that are set aside: fewer than asked for, then as many
+  pages=/proc/sys/vm/nr_hugepages
+  before=$(cat $pages)
+  why=
+  mayfly_run memory-reserved "${minimal[@]}" --memory "$((2 * before + 128))M,pages=reserved" -- true
+  got=$?
+  [[ $got = 125 ]] || why="status $got instead of 125 where they are too few"
+  grep -q 'vm.nr_hugepages' "$out/memory-reserved.log" || why="nothing was said of it"
+  echo $((before + 64)) > $pages
+  if [[ ! $why ]]; then
+    mayfly_run memory-reserved "${minimal[@]}" --memory 128M,pages=reserved -- sh -c 'exit 3'
+    got=$?
+    [[ $got = 3 ]] || why="status $got instead of 3 where there are enough"
+  fi
+  echo "$before" > $pages
+  verdict memory-reserved ${why:+"$why"}
+fi
+
 # --- The ways out.
 for status in 0 7 255; do
   expect "status-$status" "$status" :: "${minimal[@]}" -- sh -c "exit $status"
