@@ -31,9 +31,9 @@ absl::StatusOr<uint64_t> FileSize(int fd) {
   struct stat info {};
   if (::fstat(fd, &info) != 0) return ErrnoStatus("looking at a file");
   if (S_ISREG(info.st_mode)) return static_cast<uint64_t>(info.st_size);
-  if (S_ISDIR(info.st_mode)) return absl::InvalidArgumentError("it is a directory, not a file");
+  if (S_ISDIR(info.st_mode)) return absl::InvalidArgumentError("it is a directory: name a file");
   if (!S_ISBLK(info.st_mode)) {
-    return absl::InvalidArgumentError("it is neither a regular file nor a block device");
+    return absl::InvalidArgumentError("it is neither a regular file nor a block device: name one");
   }
   return FileEnd(fd);
 }

@@ -39,9 +39,9 @@ TEST(FileIo, ReadingBeyondTheEndSaysWhereItEnds) {
 
 TEST(FileIo, SizeIsOfFilesOnly) {
   const OwnedFd directory(::open("/", O_RDONLY | O_CLOEXEC));
-  EXPECT_THAT(FileSize(directory.get()).status().message(), HasSubstr("a directory"));
+  EXPECT_THAT(FileSize(directory.get()).status().message(), HasSubstr("a directory: name a file"));
   const OwnedFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  EXPECT_THAT(FileSize(null.get()).status().message(), HasSubstr("neither"));
+  EXPECT_THAT(FileSize(null.get()).status().message(), HasSubstr("nor a block device: name one"));
   EXPECT_FALSE(FileSize(-1).ok());
   EXPECT_FALSE(FileEnd(-1).ok());
 }

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/cli/cli_test.h"
@@ -85,11 +86,12 @@ TEST_F(BadInputTest, Specifications) {
 TEST_F(BadInputTest, KernelIsNoKernel) {
   ExpectComplaint(Mayfly({"run", "--kernel", "/nonexistent/kernel"}), kUsage,
                   {"kernel /nonexistent/kernel", "No such file", "check the path"});
-  for (const auto& [name, content] : std::vector<std::pair<std::string, std::string>>{
-           {"empty", ""},
-           {"garbage", std::string(100'000, '\xa5')},
-           {"truncated", HelloBytes().substr(0, 100)},
-           {"cut-in-a-segment", HelloBytes().substr(0, 5000)}}) {
+  for (const auto& [name, content, remedy] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{
+           {"empty", "", "copy or build it again"},
+           {"garbage", std::string(100'000, '\xa5'), "give the VM a kernel"},
+           {"truncated", HelloBytes().substr(0, 100), "copy or build it again"},
+           {"cut-in-a-segment", HelloBytes().substr(0, 5000), "copy or build it again"}}) {
     const std::string path = MakeFile(name, content);
     ExpectComplaint(Mayfly({"run", "--kernel", path}), kUsage, {path});
   }
@@ -107,14 +109,17 @@ TEST_F(BadInputTest, KernelIsNotOurs) {
 TEST_F(BadInputTest, KernelIsAFifoWithoutAWriter) {
   const std::string path = Path("fifo");
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
-  ExpectComplaint(Mayfly({"run", "--kernel", path}), kUsage, {path});
+  ExpectComplaint(Mayfly({"run", "--kernel", path}), kUsage, {path, "block device: name one"});
 }
 
 TEST_F(BadInputTest, Initrd) {
   ExpectComplaint(RunGuest("hello", {"--initrd", "/nonexistent/initrd"}), kUsage,
                   {"initrd /nonexistent/initrd", "No such file"});
   const std::string large = MakeSparseFile("large", uint64_t{200} << 20);
-  ExpectComplaint(RunGuest("hello", {"--initrd", large, "--memory", "64M"}), kUsage, {large});
+  ExpectComplaint(RunGuest("hello", {"--initrd", large, "--memory", "64M"}), kUsage,
+                  {large, "give the VM more memory"});
+  ExpectComplaint(RunGuest("hello", {"--initrd", Path("home")}), kUsage,
+                  {Path("home"), "it is a directory: name a file"});
 }
 
 TEST_F(BadInputTest, CommandLineIsTooLong) {

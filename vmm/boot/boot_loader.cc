@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "vmm/boot/bz_image.h"
 #include "vmm/boot/command_line.h"
+#include "vmm/boot/damaged_image.h"
 #include "vmm/boot/elf_image.h"
 #include "vmm/boot/image_file.h"
 #include "vmm/boot/initrd.h"
@@ -69,7 +70,7 @@ absl::StatusOr<BootEntry> BootElf(const BootSource& source, const ImageFile& fil
   const bool pvh = source.protocol != BootProtocol::kLinux64 && image.pvh_entry().has_value();
   const uint64_t entry = pvh ? *image.pvh_entry() : image.entry();
   if (!image.Covers(entry)) {
-    return file.Bad("its entry point lies outside of what it loads: it was linked wrongly");
+    return DamagedImage(file, "its entry point lies outside of what it loads");
   }
   MAYFLY_RETURN_IF_ERROR(image.Load(file, memory, layout::kHighMemory, LowRamEnd(memory)));
   MAYFLY_ASSIGN_OR_RETURN(

@@ -150,7 +150,8 @@ TEST_F(BootLoaderTest, ABzImageKeepsItsHeader) {
 
 TEST_F(BootLoaderTest, AnEntryOutsideOfTheImageIsRefused) {
   Kernel(ElfBuilder().Load(layout::kHighMemory, kCode).Entry(0).Build());
-  EXPECT_THAT(Refusal(), HasSubstr("entry point lies outside"));
+  EXPECT_THAT(Refusal(),
+              HasSubstr("entry point lies outside of what it loads; copy or build it again"));
 }
 
 TEST_F(BootLoaderTest, AnInitrdThatDoesNotFitIsRefused) {
@@ -174,9 +175,9 @@ TEST_F(BootLoaderTest, GarbageIsRefused) {
   Kernel(std::vector<std::byte>(5000, std::byte{'x'}));
   EXPECT_THAT(Refusal(), HasSubstr("kernel \"vmlinux\": it is neither an ELF executable nor"));
   kernel_ = {.fd = OwnedFd(::open("/", O_RDONLY | O_CLOEXEC)), .name = "/"};
-  EXPECT_THAT(Refusal(), HasSubstr("kernel \"/\": it is a directory"));
+  EXPECT_THAT(Refusal(), HasSubstr("kernel \"/\": it is a directory: name a file"));
   Kernel({});
-  EXPECT_THAT(Refusal(), HasSubstr("the file is empty"));
+  EXPECT_THAT(Refusal(), HasSubstr("the file is empty; copy or build it again"));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/checked.h"
+#include "vmm/boot/damaged_image.h"
 #include "vmm/boot/load_image.h"
 #include "vmm/layout.h"
 
@@ -59,15 +60,14 @@ absl::StatusOr<BzImage> BzImage::Parse(const ImageFile& file) {
   }
   if (header.init_size == 0 || !std::has_single_bit(header.kernel_alignment) ||
       header.cmdline_size == 0) {
-    return file.Bad("its setup header makes no sense: the file is damaged");
+    return DamagedImage(file, "its setup header makes no sense");
   }
   const uint64_t sectors = header.setup_sects == 0 ? kDefaultSetupSectors : header.setup_sects;
   image.payload_offset_ = (sectors + 1) * kSectorSize;
   if (image.payload_offset_ + kEntry64Offset >= file.size()) {
-    return file.Bad(
-        absl::StrFormat("it is cut off: %u bytes, but the kernel begins at byte %u; "
-                        "copy or build it again",
-                        file.size(), image.payload_offset_));
+    return DamagedImage(file,
+                        absl::StrFormat("it is cut off: %u bytes, but the kernel begins at byte %u",
+                                        file.size(), image.payload_offset_));
   }
   // syssize counts 16-byte units of the protected-mode part, rounded up; what signing tools append
   // lies behind it.
@@ -75,13 +75,12 @@ absl::StatusOr<BzImage> BzImage::Parse(const ImageFile& file) {
   const uint64_t claimed = uint64_t{header.syssize} * kUnit;
   image.payload_size_ = file.size() - image.payload_offset_;
   if (claimed >= image.payload_size_ + kUnit) {
-    return file.Bad(
-        absl::StrFormat("it is cut off: %u bytes of kernel, but its header promises "
-                        "%u; copy or build it again",
-                        image.payload_size_, claimed));
+    return DamagedImage(
+        file, absl::StrFormat("it is cut off: %u bytes of kernel, but its header promises %u",
+                              image.payload_size_, claimed));
   }
   if (image.payload_size_ > header.init_size) {
-    return file.Bad("it is larger than the memory it says it needs: the file is damaged");
+    return DamagedImage(file, "it is larger than the memory it says it needs");
   }
   return image;
 }

@@ -8,8 +8,10 @@
 namespace mayfly::vmm {
 namespace {
 
+using ::testing::AllOf;
 using testing::BuildBzImage;
 using testing::DefaultBzHeader;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using testing::MemoryFile;
 
@@ -31,6 +33,11 @@ Parsed Parse(const std::vector<std::byte>& content) {
 
 std::string Refusal(const setup_header& header) {
   return std::string(Parse(BuildBzImage(header, kPayload)).image.status().message());
+}
+
+// A file that was good once: what is wrong with it, and what to do.
+auto IsDamage(const char* what) {
+  return AllOf(HasSubstr(what), EndsWith("; copy or build it again"));
 }
 
 TEST(BzImageTest, GoesWhereItPrefers) {
@@ -85,13 +92,13 @@ TEST(BzImageTest, Refuses32BitKernels) {
 TEST(BzImageTest, RefusesHeadersThatMakeNoSense) {
   setup_header header = DefaultBzHeader();
   header.kernel_alignment = 3;
-  EXPECT_THAT(Refusal(header), HasSubstr("makes no sense"));
+  EXPECT_THAT(Refusal(header), IsDamage("makes no sense"));
   header = DefaultBzHeader();
   header.init_size = 0;
-  EXPECT_THAT(Refusal(header), HasSubstr("makes no sense"));
+  EXPECT_THAT(Refusal(header), IsDamage("makes no sense"));
   header = DefaultBzHeader();
   header.init_size = 16;
-  EXPECT_THAT(Refusal(header), HasSubstr("larger than the memory"));
+  EXPECT_THAT(Refusal(header), IsDamage("larger than the memory"));
 }
 
 TEST(BzImageTest, RefusesATruncatedFile) {
@@ -99,9 +106,9 @@ TEST(BzImageTest, RefusesATruncatedFile) {
   header.setup_sects = 64;
   std::vector<std::byte> file = BuildBzImage(header, kPayload);
   file.resize(file.size() - 100);
-  EXPECT_THAT(std::string(Parse(file).image.status().message()), HasSubstr("cut off"));
+  EXPECT_THAT(std::string(Parse(file).image.status().message()), IsDamage("cut off"));
   file.resize(2000);
-  EXPECT_THAT(std::string(Parse(file).image.status().message()), HasSubstr("cut off"));
+  EXPECT_THAT(std::string(Parse(file).image.status().message()), IsDamage("cut off"));
   file.resize(0x1f0);
   EXPECT_THAT(std::string(Parse(file).image.status().message()), HasSubstr("not a Linux bzImage"));
 }

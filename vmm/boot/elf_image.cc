@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "base/checked.h"
 #include "base/status.h"
+#include "vmm/boot/damaged_image.h"
 #include "vmm/boot/load_image.h"
 
 namespace mayfly::vmm {
@@ -33,25 +34,25 @@ absl::Status CheckHeader(const ImageFile& file, const Elf64_Ehdr& header) {
   }
   if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum == 0 ||
       header.e_phnum > kMaxProgramHeaders) {
-    return file.Bad(absl::StrFormat(
-        "its ELF header claims %u program headers of %u bytes; a kernel has 1 to %u of %u bytes",
-        header.e_phnum, header.e_phentsize, kMaxProgramHeaders, sizeof(Elf64_Phdr)));
+    return DamagedImage(file, absl::StrFormat("its ELF header claims %u program headers of %u "
+                                              "bytes; a kernel has 1 to %u of %u bytes",
+                                              header.e_phnum, header.e_phentsize,
+                                              kMaxProgramHeaders, sizeof(Elf64_Phdr)));
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<ElfImage::Segment> CheckSegment(const ImageFile& file, const Elf64_Phdr& header) {
   if (!RangeWithin(header.p_offset, header.p_filesz, file.size())) {
-    return file.Bad(absl::StrFormat(
-        "it is cut off: %u bytes, but a segment takes %u bytes from byte %u; copy or build it "
-        "again",
-        file.size(), header.p_filesz, header.p_offset));
+    return DamagedImage(
+        file, absl::StrFormat("it is cut off: %u bytes, but a segment takes %u bytes from byte %u",
+                              file.size(), header.p_filesz, header.p_offset));
   }
   if (header.p_memsz < header.p_filesz || !CheckedAdd(header.p_paddr, header.p_memsz)) {
-    return file.Bad(
-        absl::StrFormat("its segment at %#x has an impossible size (%u bytes in the "
-                        "file, %u in memory)",
-                        header.p_paddr, header.p_filesz, header.p_memsz));
+    return DamagedImage(
+        file, absl::StrFormat("its segment at %#x has an impossible size (%u bytes in the "
+                              "file, %u in memory)",
+                              header.p_paddr, header.p_filesz, header.p_memsz));
   }
   return ElfImage::Segment{.address = header.p_paddr,
                            .file_offset = header.p_offset,
@@ -87,8 +88,9 @@ std::optional<uint32_t> FindPvhEntry(std::span<const std::byte> notes) {
 absl::StatusOr<std::optional<uint32_t>> ReadPvhEntry(const ImageFile& file,
                                                      const Elf64_Phdr& header) {
   if (header.p_filesz > kMaxNotes) {
-    return file.Bad(absl::StrFormat("its notes take %u bytes; %u are enough for any kernel",
-                                    header.p_filesz, kMaxNotes));
+    return DamagedImage(file,
+                        absl::StrFormat("its notes take %u bytes; %u are enough for any kernel",
+                                        header.p_filesz, kMaxNotes));
   }
   std::vector<std::byte> notes(header.p_filesz);
   MAYFLY_RETURN_IF_ERROR(file.ReadAt(header.p_offset, notes));
@@ -119,16 +121,18 @@ absl::StatusOr<ElfImage> ElfImage::Parse(const ImageFile& file) {
       MAYFLY_ASSIGN_OR_RETURN(image.pvh_entry_, ReadPvhEntry(file, program_header));
     }
   }
-  if (image.segments_.empty()) return file.Bad("it has nothing to load (no PT_LOAD segment)");
+  if (image.segments_.empty()) {
+    return file.Bad("it has nothing to load (no PT_LOAD segment): name a kernel that was linked");
+  }
 
   std::ranges::sort(image.segments_, {}, &Segment::address);
   for (size_t i = 1; i < image.segments_.size(); ++i) {
     const Segment& before = image.segments_[i - 1];
     if (image.segments_[i].address < before.address + before.memory_size) {
-      return file.Bad(
-          absl::StrFormat("its segments at %#x and %#x overlap: the file is damaged "
-                          "or was linked wrongly",
-                          before.address, image.segments_[i].address));
+      return DamagedImage(
+          file, absl::StrFormat("its segments at %#x and %#x overlap: the file is damaged "
+                                "or was linked wrongly",
+                                before.address, image.segments_[i].address));
     }
   }
   return image;

@@ -12,7 +12,9 @@
 namespace mayfly::vmm {
 namespace {
 
+using ::testing::AllOf;
 using testing::ElfBuilder;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using testing::MemoryFile;
 
@@ -36,6 +38,11 @@ std::string Refusal(const std::vector<std::byte>& content) {
   return std::string(ToStd(Parse(content).image.status().message()));
 }
 std::string Refusal(const ElfBuilder& builder) { return Refusal(builder.Build()); }
+
+// A file that was good once: what is wrong with it, and what to do.
+auto IsDamage(const char* what) {
+  return AllOf(HasSubstr(what), EndsWith("; copy or build it again"));
+}
 
 ElfBuilder Good() {
   ElfBuilder builder;
@@ -105,8 +112,8 @@ TEST(ElfImageTest, RefusesAPlaceThatIsNotTheKernels) {
 }
 
 TEST(ElfImageTest, RefusesGarbage) {
-  EXPECT_THAT(Refusal(std::vector<std::byte>()), HasSubstr("empty"));
-  EXPECT_THAT(Refusal(std::vector<std::byte>(10)), HasSubstr("cut off"));
+  EXPECT_THAT(Refusal(std::vector<std::byte>()), IsDamage("empty"));
+  EXPECT_THAT(Refusal(std::vector<std::byte>(10)), IsDamage("cut off"));
 }
 
 TEST(ElfImageTest, RefusesAnotherMachine) {
@@ -125,50 +132,51 @@ TEST(ElfImageTest, RefusesWhatIsNoExecutable) {
   ElfBuilder builder = Good();
   builder.header().e_type = ET_REL;
   EXPECT_THAT(Refusal(builder), HasSubstr("link it first"));
-  EXPECT_THAT(Refusal(ElfBuilder().PvhNote(kMiB)), HasSubstr("nothing to load"));
+  EXPECT_THAT(Refusal(ElfBuilder().PvhNote(kMiB)),
+              AllOf(HasSubstr("nothing to load"), HasSubstr("name a kernel")));
 }
 
 TEST(ElfImageTest, RefusesImpossibleProgramHeaders) {
   ElfBuilder builder = Good();
   builder.header().e_phnum = 65535;
-  EXPECT_THAT(Refusal(builder), HasSubstr("claims 65535 program headers"));
+  EXPECT_THAT(Refusal(builder), IsDamage("claims 65535 program headers"));
   builder = Good();
   builder.header().e_phentsize = 1;
-  EXPECT_THAT(Refusal(builder), HasSubstr("of 1 bytes"));
+  EXPECT_THAT(Refusal(builder), IsDamage("of 1 bytes"));
   builder = Good();
   builder.header().e_phoff = UINT64_MAX - 8;
-  EXPECT_THAT(Refusal(builder), HasSubstr("cut off"));
+  EXPECT_THAT(Refusal(builder), IsDamage("cut off"));
 }
 
 TEST(ElfImageTest, RefusesSegmentsBeyondTheFile) {
   ElfBuilder builder = Good();
   builder.program_headers()[0].p_filesz = 1 << 30;
   builder.program_headers()[0].p_memsz = 1 << 30;
-  EXPECT_THAT(Refusal(builder), HasSubstr("cut off"));
+  EXPECT_THAT(Refusal(builder), IsDamage("cut off"));
   builder = Good();
   builder.program_headers()[0].p_offset = UINT64_MAX - 1;
-  EXPECT_THAT(Refusal(builder), HasSubstr("cut off"));
+  EXPECT_THAT(Refusal(builder), IsDamage("cut off"));
 }
 
 TEST(ElfImageTest, RefusesATruncatedFile) {
   std::vector<std::byte> file = Good().Build();
   file.resize(file.size() - 1);
-  EXPECT_THAT(Refusal(file), HasSubstr("copy or build it again"));
+  EXPECT_THAT(Refusal(file), IsDamage("cut off"));
 }
 
 TEST(ElfImageTest, RefusesImpossibleSizes) {
   ElfBuilder builder = Good();
   builder.program_headers()[0].p_memsz = 1;
-  EXPECT_THAT(Refusal(builder), HasSubstr("impossible size"));
+  EXPECT_THAT(Refusal(builder), IsDamage("impossible size"));
   builder = Good();
   builder.program_headers()[0].p_memsz = UINT64_MAX;
-  EXPECT_THAT(Refusal(builder), HasSubstr("impossible size"));
+  EXPECT_THAT(Refusal(builder), IsDamage("impossible size"));
 }
 
 TEST(ElfImageTest, RefusesOverlappingSegments) {
   ElfBuilder builder = Good();
   builder.Load(kMiB + 2, kCode);
-  EXPECT_THAT(Refusal(builder), HasSubstr("overlap"));
+  EXPECT_THAT(Refusal(builder), IsDamage("overlap"));
 }
 
 TEST(ElfImageTest, RefusesHugeNotes) {
@@ -176,7 +184,7 @@ TEST(ElfImageTest, RefusesHugeNotes) {
   const std::vector<std::byte> large(kMiB);
   builder.Load(2 * kMiB, large);
   builder.program_headers()[1].p_filesz = kMiB;
-  EXPECT_THAT(Refusal(builder), HasSubstr("notes take"));
+  EXPECT_THAT(Refusal(builder), IsDamage("notes take"));
 }
 
 TEST(ElfImageTest, NotesThatLieAboutTheirSizeAreNoNotes) {

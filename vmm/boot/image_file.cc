@@ -6,6 +6,7 @@
 #include "base/checked.h"
 #include "base/file_io.h"
 #include "base/status.h"
+#include "vmm/boot/damaged_image.h"
 
 namespace mayfly::vmm {
 
@@ -13,7 +14,7 @@ absl::StatusOr<ImageFile> ImageFile::Open(int fd, std::string_view role, std::st
   ImageFile file(fd, role, name);
   const auto size = FileSize(fd);
   if (!size.ok()) return file.Annotated(size.status());
-  if (*size == 0) return file.Bad("the file is empty");
+  if (*size == 0) return DamagedImage(file, "the file is empty");
   file.size_ = *size;
   file.head_size_ = std::min<uint64_t>(*size, file.head_.size());
   const absl::Status read = ReadFully(fd, 0, std::span(file.head_).first(file.head_size_));
@@ -23,8 +24,9 @@ absl::StatusOr<ImageFile> ImageFile::Open(int fd, std::string_view role, std::st
 
 absl::Status ImageFile::ReadAt(uint64_t offset, std::span<std::byte> out) const {
   if (!RangeWithin(offset, out.size(), size_)) {
-    return Bad(absl::StrCat("it is cut off: ", size_, " bytes, but something at byte ", offset,
-                            " should be ", out.size(), " bytes long; copy or build it again"));
+    return DamagedImage(
+        *this, absl::StrCat("it is cut off: ", size_, " bytes, but something at byte ", offset,
+                            " should be ", out.size(), " bytes long"));
   }
   if (RangeWithin(offset, out.size(), head_size_)) {
     std::copy_n(head_.begin() + static_cast<std::ptrdiff_t>(offset), out.size(), out.begin());
