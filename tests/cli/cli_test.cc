@@ -15,7 +15,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <thread>
+
+#include "base/owned_fd.h"
 
 namespace mayfly::testing {
 namespace {
@@ -42,8 +45,22 @@ void Must(bool done) {
   if (!done) ::_exit(kCannotPrepare);
 }
 
+void WriteTo(const char* path, const std::string& text) {
+  const OwnedFd file(::open(path, O_WRONLY | O_CLOEXEC));
+  Must(::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+}
+
+// For an ordinary user a user namespace comes first, in which they remain who they are.
 void OwnMounts() {
-  Must(::unshare(CLONE_NEWNS) == 0);
+  const auto same = [](auto id) { return std::to_string(id) + " " + std::to_string(id) + " 1"; };
+  const std::string user = same(::geteuid());
+  const std::string group = same(::getegid());
+  if (::unshare(CLONE_NEWNS) != 0) {
+    Must(::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0);
+    WriteTo("/proc/self/setgroups", "deny");
+    WriteTo("/proc/self/uid_map", user);
+    WriteTo("/proc/self/gid_map", group);
+  }
   Must(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
 }
 
@@ -95,9 +112,15 @@ std::string CliTest::MakeSparseFile(const std::string& name, uint64_t size) cons
 }
 
 void ObeyPermissions() {
+  if (::geteuid() != 0) return;  // as they do anyway
   for (const int capability : {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH}) {
     Must(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0);
   }
+}
+
+void MountSmall(const std::string& directory, const std::string& size) {
+  OwnMounts();
+  Must(::mount("none", directory.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0);
 }
 
 void HideKvm() {

@@ -36,6 +36,8 @@ class CliTest : public ::testing::Test {
 
 // Root without its right to pass over permissions: as anybody else would find the files.
 void ObeyPermissions();
+// A file system of its own at `directory`, with room for `size` (mount(8), tmpfs).
+void MountSmall(const std::string& directory, const std::string& size);
 // A /dev without kvm.
 void HideKvm();
 // A /dev/kvm that nobody may open.
