@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -17,6 +18,7 @@ namespace mayfly::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr int kUsage = 2;
 constexpr size_t kSectorBytes = 512;
@@ -104,6 +106,30 @@ TEST_F(DiskTest, AFullOverlayIsAnErrorToTheGuestAndAnEventToUs) {
   EXPECT_THAT(result.out, HasSubstr("disk 1: verified")) << "another disk suffers";
   EXPECT_THAT(result.err, HasSubstr("mayfly: disk 0 (" + base + ")"));
   EXPECT_THAT(result.err, HasSubstr("I/O error"));
+}
+
+TEST_F(DiskTest, AFullFileSystemIsAnErrorToTheGuestAndAnEventToUs) {
+  const std::string folder = Path("small");
+  ASSERT_TRUE(std::filesystem::create_directory(folder));
+  const std::string disk = folder + "/disk";
+  for (const char* engine : {"sync", "uring"}) {
+    Command command =
+        RunGuest("block", {"--cmdline", "write", "--disk", disk + ",engine=" + engine});
+    // A disk that has more sectors than its file system has room for.
+    command.Prepare([&] {
+      MountSmall(folder, "256k");
+      std::ofstream(disk).flush();
+      std::filesystem::resize_file(disk, kSectors * kSectorBytes);
+    });
+    const CommandResult result = command.Run();
+    EXPECT_EQ(result.exit_code, 1) << engine;
+    EXPECT_THAT(result.out, HasSubstr("disk 0: write at sector")) << engine;
+    EXPECT_THAT(result.err, StartsWith("mayfly: disk 0 (" + disk + "): writing ")) << engine;
+    EXPECT_THAT(result.err, HasSubstr("No space left on device: the guest got an I/O error; make "
+                                      "room on the host's file system\n"))
+        << engine;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  }
 }
 
 TEST_F(DiskTest, LimitsThatAreFarAwayChangeNothing) {
