@@ -30,7 +30,6 @@ struct Capability {
 constexpr std::array kNeeded = {
     Capability{KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP"},
     Capability{KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY"},
-    Capability{KVM_CAP_IRQFD, "KVM_CAP_IRQFD"},
     Capability{KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD"},
     Capability{KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID"},
     Capability{KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
