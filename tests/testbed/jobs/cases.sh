@@ -74,6 +74,7 @@ expect reset-i8042 0 :: "${minimal[@]}" -- reboot -f
 expect reset-acpi 0 :: "${debian[@]}" --cmdline "$kernel_options reboot=a" -- reboot -f
 expect triple-fault 139 :: "${minimal[@]}" --cmdline "$kernel_options reboot=t" -- reboot -f
 expect panic-reset 0 'Kernel panic' :: "${minimal[@]}" --cmdline "$kernel_options rdinit=/bin/true"
+expect panic-told 134 "the guest's kernel panicked" :: "${tools[@]}" -- sh -c 'modprobe pvpanic-mmio; echo c > /proc/sysrq-trigger'
 expect timeout 124 '^waiting' :: "${minimal[@]}" --timeout 8s -- sh -c 'echo waiting; sleep 1000'
 
 if wanted sigterm; then
