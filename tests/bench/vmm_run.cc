@@ -72,8 +72,7 @@ absl::StatusOr<LaunchedVm> Launch(kj::AsyncIoContext& io, const std::string& pro
   // kj::Own frees what kj::heap makes, by a way that is too long for the analyzer.
 }  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks)
 
-// Sums Private_Clean and Private_Dirty of /proc/PID/smaps over all mappings but the largest, which
-// is the guest's memory.
+// Sums Anonymous of /proc/PID/smaps over all mappings but the largest, which is the guest's memory.
 absl::StatusOr<uint64_t> AnonymousKiB(pid_t pid) {
   std::ifstream smaps(absl::StrCat("/proc/", pid, "/smaps"));
   if (!smaps) return absl::NotFoundError("reading a VMM's memory map");

@@ -1,5 +1,5 @@
-// Every guest of this folder under `mayfly run`, by both ways of booting: what the SDK promises,
-// and how the VM ends.
+// Guests of this folder under `mayfly run`, by both ways of booting: what the SDK promises, and how
+// the VM ends. And `block`, by each way of using a disk. The others have tests of their own.
 
 #include <cstdint>
 #include <fstream>
