@@ -72,9 +72,17 @@ namespace {
   return absl::InternalError("a backend without a meaning");
 }
 
+[[nodiscard]] absl::StatusOr<vmm::NamedFd> OpenOrMakeOverlay(const std::string& path,
+                                                             MadeFiles& made) {
+  constexpr mode_t kForOurselves = 0600;  // what a guest writes may be secret
+  OwnedFd fresh = made.Make(path, O_RDWR, kForOurselves);
+  if (fresh.valid()) return vmm::NamedFd{std::move(fresh), path};
+  return api::OpenOverlay(path, api::Missing::kMake);
+}
+
 }  // namespace
 
-absl::StatusOr<vmm::DiskConfig> OpenDisk(const DiskOption& option) {
+absl::StatusOr<vmm::DiskConfig> OpenDisk(const DiskOption& option, MadeFiles& made) {
   vmm::DiskConfig disk;
   disk.access = option.access;
   disk.serial = option.serial;
@@ -86,8 +94,7 @@ absl::StatusOr<vmm::DiskConfig> OpenDisk(const DiskOption& option) {
   if (!option.overlay) return disk;
   disk.overlay.emplace().cap_bytes = option.overlay->cap_bytes;
   if (option.overlay->path) {
-    MAYFLY_ASSIGN_OR_RETURN(disk.overlay->upper,
-                            api::OpenOverlay(*option.overlay->path, api::Missing::kMake));
+    MAYFLY_ASSIGN_OR_RETURN(disk.overlay->upper, OpenOrMakeOverlay(*option.overlay->path, made));
   }
   return disk;
 }

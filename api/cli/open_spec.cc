@@ -8,7 +8,7 @@
 
 namespace mayfly::cli {
 
-absl::StatusOr<api::MachineSpec> OpenFiles(const RunOptions& options) {
+absl::StatusOr<api::MachineSpec> OpenFiles(const RunOptions& options, MadeFiles& made) {
   api::MachineSpec spec;
   spec.timeout = options.timeout;
   vmm::MachineConfig& machine = spec.machine;
@@ -22,7 +22,7 @@ absl::StatusOr<api::MachineSpec> OpenFiles(const RunOptions& options) {
     MAYFLY_ASSIGN_OR_RETURN(machine.initrd, api::OpenImage("initrd", *options.initrd));
   }
   for (const DiskOption& option : options.disks) {
-    MAYFLY_ASSIGN_OR_RETURN(vmm::DiskConfig disk, OpenDisk(option));
+    MAYFLY_ASSIGN_OR_RETURN(vmm::DiskConfig disk, OpenDisk(option, made));
     machine.disks.push_back(std::move(disk));
   }
   return spec;

@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "api/cli/made_files.h"
 #include "api/cli/run_options.h"
 #include "api/client/passt_process.h"
 #include "api/codec/machine_spec.h"
@@ -11,7 +12,9 @@
 namespace mayfly::cli {
 
 // What the options say, with its files open: all but the networks, /dev/kvm and the CPUs' profile.
-[[nodiscard]] absl::StatusOr<api::MachineSpec> OpenFiles(const RunOptions& options);
+// Files that had to be made for it are then among `made`.
+[[nodiscard]] absl::StatusOr<api::MachineSpec> OpenFiles(const RunOptions& options,
+                                                         MadeFiles& made);
 
 // The networks, which takes its time where other programs have to be started for them: `passts`, or
 // nullptr, see OpenNet().

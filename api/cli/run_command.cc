@@ -18,6 +18,7 @@
 #include "api/cli/host/host_client.h"
 #include "api/cli/host/launch_codec.h"
 #include "api/cli/host/text_table.h"
+#include "api/cli/made_files.h"
 #include "api/cli/open_cgroup.h"
 #include "api/cli/open_spec.h"
 #include "api/cli/output/json.h"
@@ -58,15 +59,35 @@ constexpr mode_t kReadableByAll = 0644;
   return absl::OkStatus();
 }
 
-// Before the VM starts: a drawing that cannot be written is said at once.
-[[nodiscard]] absl::StatusOr<OwnedFd> OpenDrawing(const RunOptions& options) {
-  if (options.timeline != TimelineReport::kDrawing) return OwnedFd();
-  OwnedFd file(::open(options.timeline_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                      kReadableByAll));
-  if (file.valid()) return file;
+// What the command leaves behind.
+struct Leavings {
+  MadeFiles made;
+  OwnedFd drawing;
+};
+
+// Before the VM starts: a drawing that cannot be written is said at once. What an older one says
+// stays until there is something to be written.
+[[nodiscard]] absl::Status OpenDrawing(const RunOptions& options, Leavings& leavings) {
+  if (options.timeline != TimelineReport::kDrawing) return absl::OkStatus();
+  const std::string& path = options.timeline_path;
+  leavings.drawing = leavings.made.Make(path, O_WRONLY, kReadableByAll);
+  if (leavings.drawing.valid()) return absl::OkStatus();
+  leavings.drawing = OwnedFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, kReadableByAll));
+  if (leavings.drawing.valid()) return absl::OkStatus();
+  const absl::Status error = ErrnoStatus(absl::StrCat("--timeline: ", path, " cannot be written"));
   return absl::InvalidArgumentError(
-      ErrnoStatus(absl::StrCat("--timeline: ", options.timeline_path, " cannot be written"))
-          .message());
+      absl::StrCat(error.message(), "; name a file that you may write"));
+}
+
+[[nodiscard]] absl::Status WriteDrawing(const RunOptions& options, const OwnedFd& drawing,
+                                        const std::string& svg) {
+  // Devices, which have no length, take it as well.
+  (void)!::ftruncate(drawing.get(), 0);
+  const absl::Status status = WriteFully(drawing.get(), 0, std::as_bytes(std::span(svg)));
+  if (status.ok()) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat("--timeline: ", options.timeline_path, ": ", status.message(),
+                                   "; make room, or name another file"));
 }
 
 [[nodiscard]] absl::Status ReportTimeline(const RunOptions& options, const OwnedFd& drawing,
@@ -77,19 +98,19 @@ constexpr mode_t kReadableByAll = 0644;
     (void)!::write(STDERR_FILENO, table.data(), table.size());
     return absl::OkStatus();
   }
-  const std::string svg = DrawTimeline(rows);
-  return Annotate(WriteFully(drawing.get(), 0, std::as_bytes(std::span(svg))),
-                  absl::StrCat("--timeline: ", options.timeline_path));
+  return WriteDrawing(options, drawing, DrawTimeline(rows));
 }
 
 // Says what there is to say, and ends this process.
-[[noreturn]] void Finish(const RunOptions& options, const OwnedFd& drawing, Timeline& timeline,
+[[noreturn]] void Finish(const RunOptions& options, Leavings& leavings, Timeline& timeline,
                          RunSession& session, const RunOutcome& outcome) {
   if (!outcome.complaint.empty()) Complain(outcome.complaint);
   int code = outcome.exit_code;
-  if (options.timeline != TimelineReport::kNone) {
+  if (!outcome.began) {
+    leavings.made.Remove();
+  } else if (options.timeline != TimelineReport::kNone) {
     session.AddTimeline(timeline);
-    const absl::Status status = ReportTimeline(options, drawing, timeline);
+    const absl::Status status = ReportTimeline(options, leavings.drawing, timeline);
     if (!status.ok()) code = Fail(status);
   }
   // Nothing is left to do but to free memory, which the kernel does faster. The VMM notices that
@@ -99,7 +120,7 @@ constexpr mode_t kReadableByAll = 0644;
 }
 
 // In a VMM of our own.
-[[nodiscard]] int RunHere(const RunOptions& options, api::MachineSpec spec, const OwnedFd& drawing,
+[[nodiscard]] int RunHere(const RunOptions& options, api::MachineSpec spec, Leavings& leavings,
                           Timeline& timeline) {
   absl::StatusOr<OwnedFd> kvm = api::OpenKvm();
   if (!kvm.ok()) return Fail(kvm.status());
@@ -135,7 +156,7 @@ constexpr mode_t kReadableByAll = 0644;
       passts);
   const RunOutcome outcome = session.Run();
   RemoveCgroupLater(*process);
-  Finish(options, drawing, timeline, session, outcome);
+  Finish(options, leavings, timeline, session, outcome);
 }
 
 using LaunchResponse = capnp::Response<rpc::Host::LaunchResults>;
@@ -160,7 +181,8 @@ void TellJailLacks(const LaunchResponse& launched) {
 }
 
 // On a host service, which has it from then on.
-[[nodiscard]] int RunDetached(RunOptions options, const HostChoice& choice, api::MachineSpec spec) {
+[[nodiscard]] int RunDetached(RunOptions options, const HostChoice& choice, api::MachineSpec spec,
+                              MadeFiles& made) {
   if (options.name.empty()) options.name = NameByChance();
   absl::StatusOr<kj::Own<HostClient>> host = HostClient::Connect(choice);
   if (!host.ok()) return Fail(host.status());
@@ -175,6 +197,8 @@ void TellJailLacks(const LaunchResponse& launched) {
   EncodeUserNets(options, request.getSpec());
   request.setDetached(true);
   const auto launched = (*host)->Await(request.send());
+  // A service that is gone may have launched it before.
+  if (launched.ok() || absl::IsUnavailable(launched.status())) made.Keep();
   if (!launched.ok()) return Fail(launched.status());
   TellJailLacks(*launched);
   const absl::StatusOr<std::string> said = ShowLaunched(options, **host);
@@ -183,7 +207,7 @@ void TellJailLacks(const LaunchResponse& launched) {
 
 // In a VMM of a host service's.
 [[nodiscard]] int RunOnHost(const RunOptions& options, const HostChoice& choice,
-                            api::MachineSpec spec, const OwnedFd& drawing, Timeline& timeline) {
+                            api::MachineSpec spec, Leavings& leavings, Timeline& timeline) {
   absl::StatusOr<kj::Own<HostClient>> host = HostClient::Connect(choice);
   if (!host.ok()) return Fail(host.status());
   std::vector<api::PasstProcess> passts;
@@ -216,7 +240,7 @@ void TellJailLacks(const LaunchResponse& launched) {
        }},
       passts);
   const RunOutcome outcome = session.Run();
-  Finish(options, drawing, timeline, session, outcome);
+  Finish(options, leavings, timeline, session, outcome);
 }
 
 }  // namespace
@@ -228,17 +252,19 @@ int RunCommand(std::span<char* const> arguments, Timeline& timeline) {
     return static_cast<int>(ExitCode::kUsage);
   }
   if (options->help) return Print(HelpText(kRunCommand, "mayfly run"));
-  absl::StatusOr<OwnedFd> drawing = OpenDrawing(*options);
-  if (!drawing.ok()) return Fail(drawing.status());
-  absl::StatusOr<api::MachineSpec> spec = OpenFiles(*options);
+  Leavings leavings;
+  if (const absl::Status status = OpenDrawing(*options, leavings); !status.ok()) {
+    return Fail(status);
+  }
+  absl::StatusOr<api::MachineSpec> spec = OpenFiles(*options, leavings.made);
   if (!spec.ok()) return Fail(spec.status());
   const HostChoice host = ChooseHost(options->host);
   const bool is_wanted = !host.path.empty() && (host.asked_for || HostAnswers(host.path));
-  if (options->detach) return RunDetached(*options, host, *std::move(spec));
+  if (options->detach) return RunDetached(*options, host, *std::move(spec), leavings.made);
   if (options->needs_host || is_wanted) {
-    return RunOnHost(*options, host, *std::move(spec), *drawing, timeline);
+    return RunOnHost(*options, host, *std::move(spec), leavings, timeline);
   }
-  return RunHere(*options, *std::move(spec), *drawing, timeline);
+  return RunHere(*options, *std::move(spec), leavings, timeline);
 }
 
 }  // namespace mayfly::cli

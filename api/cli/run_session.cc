@@ -35,6 +35,11 @@ constexpr std::array kEndingSignals = {
   return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+// An error that says nothing of the VM: it may have been there.
+[[nodiscard]] bool IsLoss(const absl::Status& error) {
+  return absl::IsUnavailable(error) || absl::IsCancelled(error);
+}
+
 }  // namespace
 
 RunSession::RunSession(kj::AsyncIoContext& io, SessionVm vm,
@@ -53,6 +58,7 @@ RunSession::RunSession(kj::AsyncIoContext& io, SessionVm vm,
 
 RunOutcome RunSession::Run() {
   machine_ = vm_.begin(kj::heap<OutputStream>(sink_, std::move(output_written_.fulfiller)));
+  WatchLaunch();
   WatchSignals();
   terminal_.Enter();  // now that no signal can end us with the terminal raw
   WatchOutput();
@@ -60,7 +66,15 @@ RunOutcome RunSession::Run() {
   CarryInput();
   const absl::StatusOr<vmm::ExitStatus> status = AwaitEnd().wait(io_.waitScope);
   terminal_.Restore();
-  return forced_ ? *forced_ : Judge(status);
+  RunOutcome outcome = forced_ ? *forced_ : Judge(status);
+  outcome.began = status.ok() || launched_ || IsLoss(status.status());
+  return outcome;
+}
+
+void RunSession::WatchLaunch() {
+  // Why it failed is told by the wait for its end.
+  tasks_.add(machine_->capability().whenResolved().then([this] { launched_ = true; },
+                                                        [](kj::Exception&&) {}));
 }
 
 kj::Promise<absl::StatusOr<vmm::ExitStatus>> RunSession::AwaitEnd() {

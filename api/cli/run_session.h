@@ -22,6 +22,7 @@ namespace mayfly::cli {
 struct RunOutcome {
   int exit_code = 0;
   std::string complaint;  // for the user; empty where there is nothing to say
+  bool began = true;      // false where the VM is known never to have been there
 };
 
 // The VM of a session.
@@ -52,6 +53,7 @@ class RunSession final : private kj::TaskSet::ErrorHandler {
   void AddTimeline(Timeline& timeline);
 
  private:
+  void WatchLaunch();
   void WatchSignals();
   [[nodiscard]] kj::Promise<void> WatchSignal(int number);
   void WatchPasst(const api::PasstProcess& passt);
@@ -71,6 +73,7 @@ class RunSession final : private kj::TaskSet::ErrorHandler {
   RawTerminal terminal_;
   InputSource source_;
   bool carrying_ = false;
+  bool launched_ = false;
   bool lost_ = false;                              // the connection
   std::optional<RunOutcome> forced_;               // by EndVm()
   kj::PromiseFulfillerPair<void> output_written_;  // or will never be

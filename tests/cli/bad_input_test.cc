@@ -61,7 +61,7 @@ TEST_F(BadInputTest, Commands) {
   ExpectComplaint(Mayfly({"run", "--wings", "2"}), kUsage, {"--wings", "mayfly run --help"});
   ExpectComplaint(Mayfly({"doctor", "who"}), kUsage, {"\"who\"", "mayfly doctor --help"});
   ExpectComplaint(RunGuest("hello", {"--timeline=/nonexistent/t.svg"}), kUsage,
-                  {"/nonexistent/t.svg"});
+                  {"/nonexistent/t.svg", "name a file"});
 }
 
 TEST_F(BadInputTest, Specifications) {
@@ -93,9 +93,10 @@ TEST_F(BadInputTest, KernelIsNoKernel) {
            {"truncated", HelloBytes().substr(0, 100), "copy or build it again"},
            {"cut-in-a-segment", HelloBytes().substr(0, 5000), "copy or build it again"}}) {
     const std::string path = MakeFile(name, content);
-    ExpectComplaint(Mayfly({"run", "--kernel", path}), kUsage, {path});
+    ExpectComplaint(Mayfly({"run", "--kernel", path}), kUsage, {path, remedy});
   }
-  ExpectComplaint(Mayfly({"run", "--kernel", Path("home")}), kUsage, {Path("home"), "directory"});
+  ExpectComplaint(Mayfly({"run", "--kernel", Path("home")}), kUsage,
+                  {Path("home"), "it is a directory: name a file"});
 }
 
 TEST_F(BadInputTest, KernelIsNotOurs) {
@@ -133,14 +134,14 @@ TEST_F(BadInputTest, Memory) {
   ExpectComplaint(RunGuest("hello", {"--memory", "1M"}), kUsage, {"memory"});
   ExpectComplaint(RunGuest("hello", {"--memory", "4000T"}), kUsage, {"memory"});
   ExpectComplaint(RunGuest("hello", {"--memory", "much"}), kUsage, {"--memory", "512MiB"});
+  ExpectComplaint(RunGuest("hello", {"--memory", "9M,pages=reserved"}), kUsage,
+                  {"pages of 2 MiB", "such as 10 MiB"});
 }
 
 TEST_F(BadInputTest, Cpus) {
   ExpectComplaint(RunGuest("hello", {"--cpus", "0"}), kUsage, {"--cpus"});
   ExpectComplaint(RunGuest("hello", {"--cpus", "60000"}), kUsage, {"60000"});
 }
-  ExpectComplaint(RunGuest("hello", {"--memory", "9M,pages=reserved"}), kUsage,
-                  {"pages of 2 MiB", "such as 10 MiB"});
 
 TEST_F(BadInputTest, DiskIsNoDisk) {
   ExpectComplaint(RunGuest("block", {"--disk", "/nonexistent/disk"}), kUsage,
@@ -176,6 +177,35 @@ TEST_F(BadInputTest, DiskIsInUse) {
   EXPECT_EQ(first.Wait().exit_code, 0);
   // Free the moment the first command has ended, though its VM may still be being torn down.
   EXPECT_EQ(RunGuest("block", {"--disk", path}).Run().exit_code, 0);
+}
+
+TEST_F(BadInputTest, ADrawingIsMadeForAVmThatBegins) {
+  const std::string fresh = Path("fresh.svg");
+  const std::string old = MakeFile("old.svg", "an older one");
+  for (const std::string& kernel :
+       {std::string("/nonexistent/kernel"), MakeFile("garbage", std::string(100'000, 'x'))}) {
+    for (const std::string& drawing : {fresh, old}) {
+      ExpectComplaint(Mayfly({"run", "--kernel", kernel, "--timeline=" + drawing}), kUsage,
+                      {kernel});
+    }
+    EXPECT_FALSE(std::filesystem::exists(fresh)) << kernel;
+    EXPECT_EQ(std::filesystem::file_size(old), std::string("an older one").size()) << kernel;
+  }
+}
+
+TEST_F(BadInputTest, AnOverlayIsMadeForAVmThatBegins) {
+  const std::string fresh = Path("fresh");
+  const std::string disk = MakeSparseFile("disk", 65536) + ",overlay=";
+  const std::string garbage = MakeFile("garbage", std::string(100'000, 'x'));
+  ExpectComplaint(RunGuest("block", {"--disk", disk + fresh, "--disk", "/nonexistent/disk"}),
+                  kUsage, {"/nonexistent/disk"});
+  EXPECT_FALSE(std::filesystem::exists(fresh)) << "after a disk that is not there";
+  // The VMM gets to it, and writes what an overlay begins with.
+  ExpectComplaint(Mayfly({"run", "--kernel", garbage, "--disk", disk + fresh}), kUsage, {garbage});
+  EXPECT_FALSE(std::filesystem::exists(fresh)) << "after a kernel that is none";
+  const std::string old = MakeFile("old", "");
+  ExpectComplaint(Mayfly({"run", "--kernel", garbage, "--disk", disk + old}), kUsage, {garbage});
+  EXPECT_TRUE(std::filesystem::exists(old)) << "it was somebody's";
 }
 
 TEST_F(BadInputTest, NoKvm) {
