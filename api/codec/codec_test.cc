@@ -9,6 +9,7 @@
 
 #include <string>
 
+#include "api/codec/enum_name.h"
 #include "api/codec/exit_status_codec.h"
 #include "api/codec/fd_file.h"
 #include "api/codec/machine_spec.h"
@@ -204,6 +205,12 @@ TEST(ExitStatusCodec, ReasonsOfTheFutureAreErrors) {
   EXPECT_EQ(back.reason, vmm::ExitReason::kInternalError);
   EXPECT_THAT(back.detail, HasSubstr("99"));
   EXPECT_THAT(back.detail, HasSubstr("eaten by a grue"));
+}
+
+TEST(EnumName, IsTheSchemasOrTheNumberOfTheFuture) {
+  EXPECT_EQ(EnumName(rpc::ExitReason::STATUS), "status");
+  EXPECT_EQ(EnumName(rpc::ExitReason::POWER_OFF), "powerOff");
+  EXPECT_EQ(EnumName(static_cast<rpc::ExitReason>(777)), "777");
 }
 
 TEST(TimelineCodec, ComesBackInOrderOfTime) {

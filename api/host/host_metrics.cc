@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "api/host/enum_name.h"
+#include "api/codec/enum_name.h"
 #include "api/host/latency_histogram.h"
 #include "api/host/process_usage.h"
 #include "api/mayfly.capnp.h"

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "api/host/enum_name.h"
+#include "api/codec/enum_name.h"
 #include "base/clock.h"
 
 namespace mayfly::api {

@@ -18,6 +18,7 @@
 #include "api/cli/output/json.h"
 #include "api/cli/say.h"
 #include "api/cli/table/commands.h"
+#include "api/codec/enum_name.h"
 #include "api/codec/text.h"
 #include "base/clock.h"
 #include "base/status.h"
@@ -39,13 +40,6 @@ namespace {
   return absl::StrFormat("%s.%03dZ", text.data(), milliseconds.count());
 }
 
-[[nodiscard]] std::string KindOf(rpc::Event::Reader event) {
-  KJ_IF_MAYBE (kind, capnp::toDynamic(event.getKind()).getEnumerant()) {
-    return api::FromText(kind->getProto().getName());
-  }
-  return "unknown";
-}
-
 // As `ps` shows it.
 [[nodiscard]] std::string NameOf(rpc::Event::Reader event) {
   return event.getName().size() != 0 ? api::FromText(event.getName())
@@ -56,7 +50,7 @@ namespace {
   if (format == Format::kJson) return ToJsonLine(event);
   const std::string name = NameOf(event);
   return absl::StrCat(event.getSequence(), "  ", FormatTime(event.getNanoseconds()), "  ",
-                      KindOf(event), "  ", Printable(name), "  ",
+                      api::EnumName(event.getKind()), "  ", Printable(name), "  ",
                       Printable(api::FromText(event.getText())), "\n");
 }
 
