@@ -83,7 +83,7 @@ struct Leavings {
                                         const std::string& svg) {
   // Devices, which have no length, take it as well.
   (void)!::ftruncate(drawing.get(), 0);
-  const absl::Status status = WriteFully(drawing.get(), 0, std::as_bytes(std::span(svg)));
+  absl::Status status = WriteFully(drawing.get(), 0, std::as_bytes(std::span(svg)));
   if (status.ok()) return status;
   return absl::Status(status.code(),
                       absl::StrCat("--timeline: ", options.timeline_path, ": ", status.message(),
@@ -142,7 +142,7 @@ struct Leavings {
 
   kj::AsyncIoContext io = kj::setupAsyncIo();
   // When all has been sent, the VMM is busy, and this process has nothing to do.
-  const kj::Promise<void> swept =
+  [[maybe_unused]] const kj::Promise<void> swept =
       kj::evalLast([&options] { SweepCgroups(options.cgroup_parent); }).eagerlyEvaluate(nullptr);
   api::VmmConnection connection(io, process->TakeSocket());
   RunSession session(
