@@ -13,7 +13,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string>
 #include <string_view>
+
+#include "jailer/jail_check.h"
 
 namespace {
 
@@ -52,6 +55,8 @@ int main() {
             ::syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0));
   ::dprintf(1, "files=%lu\nfile_size=%lu\ncore=%lu\n", LimitOf(RLIMIT_NOFILE),
             LimitOf(RLIMIT_FSIZE), LimitOf(RLIMIT_CORE));
+  const std::string jailed(mayfly::jailer::CheckJailed().message());
+  ::dprintf(1, "jailed=%s\n", jailed.empty() ? "yes" : jailed.c_str());
   ::dprintf(1, "death_signal=%d\n.\n", death_signal);
   char byte = 0;
   while (::read(0, &byte, 1) > 0) {

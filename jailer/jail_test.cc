@@ -20,6 +20,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jailer/jail_check.h"
 #include "jailer/sanitized.h"
 #include "jailer/spawn.h"
 #include "jailer/testing/prisoner.h"
@@ -60,6 +61,13 @@ TEST_P(JailTest, HoldsNothing) {
   const std::string links = prisoner.Read("net/dev");
   EXPECT_THAT(links, HasSubstr(" lo: "));
   EXPECT_EQ(std::count(links.begin(), links.end(), ':'), 1) << links;
+}
+
+// What mayfly-vmm asks before it serves a VM.
+TEST_P(JailTest, IsKnownFromWithin) {
+  Prisoner prisoner(*jail_, kProbe);
+  EXPECT_EQ(prisoner["jailed"], "yes");
+  EXPECT_FALSE(CheckJailed().ok()) << "this test is in none";
 }
 
 TEST_P(JailTest, HasOneProcess) {

@@ -13,12 +13,16 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "api/server/confinement.h"
 #include "api/server/serve_vm.h"
 #include "api/server/stand_alone.h"
 #include "api/version.h"
 #include "base/owned_fd.h"
 #include "base/timeline.h"
+#include "jailer/jail_check.h"
+#include "jailer/sanitized.h"
 
 namespace mayfly::api {
 namespace {
@@ -38,6 +42,7 @@ constexpr std::string_view kHelp =
     "                 for this user alone; end with the VM\n"
     "  --socket-fd N  serve the other end of the Unix socket N, which is inherited\n"
     "  --listen-fd N  serve those who connect to the listening Unix socket N, which is inherited\n"
+    "                 (both: for programs that start this one in a jail, and nowhere else)\n"
     "  --help         say this\n"
     "  --version      say the version\n";
 
@@ -63,6 +68,24 @@ void Print(FILE* stream, std::string_view text) {
   return ::getsockname(fd, &address, &size) == 0 && address.sa_family == AF_UNIX;
 }
 
+// There is no VM outside of a jail, whoever starts this program. A sanitizer's runtime, which needs
+// its libraries and /proc, is never in one.
+[[nodiscard]] absl::Status RequireJail() {
+  if (jailer::kSanitized) return absl::OkStatus();
+  const absl::Status jailed = jailer::CheckJailed();
+  if (jailed.ok()) return jailed;
+  return absl::FailedPreconditionError(
+      absl::StrCat("--socket-fd and --listen-fd are for who starts this program in a jail, and ",
+                   jailed.message(),
+                   ": use mayfly run, mayflyd or mayfly-vmm --api SOCKET, which make one"));
+}
+
+[[nodiscard]] int Fail(const absl::Status& status) {
+  const std::string what(status.message());
+  std::fprintf(stderr, "mayfly-vmm: %s\n", what.c_str());
+  return kFailure;
+}
+
 [[nodiscard]] int Main(std::span<char* const> arguments) {
   auto timeline = std::make_shared<Timeline>();
   timeline->Record(TimelineStep::kVmmEntered);
@@ -81,11 +104,8 @@ void Print(FILE* stream, std::string_view text) {
   const std::optional<int> socket = ParseFd(arguments[2]);
   if (!socket) return UsageError("--socket-fd and --listen-fd need a number");
   if (!IsUnixStream(*socket)) return UsageError("the descriptor is not an open Unix socket");
-  if (const absl::Status status = ConfineProcess(); !status.ok()) {
-    const std::string what(status.message());
-    std::fprintf(stderr, "mayfly-vmm: %s\n", what.c_str());
-    return kFailure;
-  }
+  if (const absl::Status status = RequireJail(); !status.ok()) return Fail(status);
+  if (const absl::Status status = ConfineProcess(); !status.ok()) return Fail(status);
   if (listens) ServeVmAt(OwnedFd(*socket), std::move(timeline), FilterThread);
   ServeVm(*socket, std::move(timeline), FilterThread);
 }

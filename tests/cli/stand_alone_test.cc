@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -14,6 +16,7 @@
 #include "base/unix_address.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jailer/sanitized.h"
 #include "tests/cli/cli_test.h"
 
 namespace mayfly::testing {
@@ -108,6 +111,26 @@ TEST_F(StandAloneTest, ASocketThatCannotBeSaysWhy) {
   Command no_socket = Vmm(MakeFile("file", "precious"));
   EXPECT_THAT(no_socket.Run().err, HasSubstr("is no socket"));
   EXPECT_EQ(fs::file_size(Path("file")), 8U);
+}
+
+// What `mayfly` and --api start in a jail, started by hand.
+TEST_F(StandAloneTest, OutsideOfAJailNoVmIsServed) {
+  if (jailer::kSanitized)
+    GTEST_SKIP() << "a sanitizer's runtime is not jailed; runs in builds without one";
+  constexpr int kSocketFd = 3;
+  for (const std::string option : {"--socket-fd", "--listen-fd"}) {
+    Command vmm({fs::current_path() / "mayfly-vmm", option, std::to_string(kSocketFd)}, {},
+                Path(""));
+    vmm.Prepare([] {
+      std::array<int, 2> ends{};
+      if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) != 0) ::_exit(98);
+      ::dup2(ends[1], kSocketFd);
+    });
+    const CommandResult result = vmm.Run();
+    EXPECT_EQ(result.exit_code, 1) << option;
+    EXPECT_THAT(result.err, HasSubstr("this process is in no pid namespace of its own"));
+    EXPECT_THAT(result.err, HasSubstr("use mayfly run, mayflyd or mayfly-vmm --api SOCKET"));
+  }
 }
 
 }  // namespace
