@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "gtest/gtest.h"
+#include "jailer/lack.h"
 #include "jailer/sanitized.h"
 #include "jailer/spawn.h"
 #include "jailer/testing/key_exhaustion.h"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr uid_t kSomebody = 64'001;  // without a name, and without keys
 
-enum Outcome { kAsExpected, kCannotBecome, kCannotExhaust, kCannotSpawn, kWrongKeyring };
+enum Outcome { kAsExpected, kCannotBecome, kCannotExhaust, kCannotSpawn, kWrongKeyring, kUntold };
 
 enum class Keys { kLeft, kUsedUp };
 
@@ -32,7 +33,8 @@ enum class Keys { kLeft, kUsedUp };
   if (!child.ok()) return kCannotSpawn;
   (void)child->Wait();
   const Keyring expected = keys == Keys::kUsedUp ? Keyring::kStarters : Keyring::kOwn;
-  return child->keyring() == expected ? kAsExpected : kWrongKeyring;
+  if (child->keyring() != expected) return kWrongKeyring;
+  return KeyringLack(*child).has_value() == (keys == Keys::kUsedUp) ? kAsExpected : kUntold;
 }
 
 // In a process of its own, which becomes somebody else.

@@ -9,6 +9,7 @@
 #include "api/cli/doctor_devices.h"
 #include "api/cli/doctor_host.h"
 #include "api/cli/doctor_jail.h"
+#include "api/cli/doctor_keys.h"
 #include "api/cli/doctor_kvm.h"
 #include "api/cli/exit_code.h"
 #include "api/cli/output/format.h"
@@ -76,6 +77,7 @@ std::vector<Finding> Examine(const HostPaths& paths) {
   ExamineKvm(paths, findings);
   ExamineHost(paths, findings);
   ExamineJail(findings);
+  ExamineKeys(paths, findings);
   ExamineCgroups(paths, findings);
   ExamineDevices(paths, findings);
   return findings;

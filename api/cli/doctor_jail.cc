@@ -1,16 +1,19 @@
 #include "api/cli/doctor_jail.h"
 
-#include <unistd.h>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "api/client/process_end.h"
 #include "api/client/vmm_process.h"
 #include "base/owned_fd.h"
+#include "jailer/filter_support.h"
 #include "jailer/jail.h"
+#include "jailer/lack.h"
 #include "jailer/landlock.h"
 #include "jailer/sanitized.h"
 #include "jailer/spawn.h"
+#include "jailer/vm_ids.h"
 
 namespace mayfly::cli {
 namespace {
@@ -30,6 +33,22 @@ void ExamineLandlock(std::vector<Finding>& findings) {
                       "Use Linux 5.13 or later, with landlock in its boot parameter lsm="});
 }
 
+// Every thread of a VM has one: no VM starts without.
+void ExamineFilters(std::vector<Finding>& findings) {
+  const absl::Status filters = jailer::LookForFilters();
+  if (filters.ok()) {
+    findings.push_back(
+        {Weight::kGood, "This kernel has the seccomp filters that a VM's threads are under.", ""});
+    return;
+  }
+  findings.push_back(
+      {Weight::kFault,
+       absl::StrCat("The seccomp filters that a VM's threads are under cannot be had: ",
+                    filters.message(), "."),
+       "Use a kernel with CONFIG_SECCOMP_FILTER; in a container, have its seccomp profile allow "
+       "seccomp"});
+}
+
 // A mayfly-vmm that does nothing, jailed as those with a VM are.
 [[nodiscard]] absl::Status TryJail(const jailer::Jail& jail, int program) {
   jailer::SpawnOptions options;
@@ -43,9 +62,29 @@ void ExamineLandlock(std::vector<Finding>& findings) {
   return absl::InternalError(absl::StrCat("mayfly-vmm ", api::Describe(end), " in its jail"));
 }
 
+// One that VMs can have.
+[[nodiscard]] Finding Describe(const jailer::Jail& jail) {
+  if (const std::optional<jailer::Lack> lack = jailer::UserLack(jail)) {
+    return {Weight::kNote,
+            absl::StrCat("VMs are jailed, in user namespaces of their own, but ", lack->what, "."),
+            lack->remedy};
+  }
+  if (jail.rootless()) {
+    return {Weight::kGood,
+            "VMs are jailed, in user namespaces of their own; outside, each is this user (root "
+            "gives each VM a user).",
+            ""};
+  }
+  return {Weight::kGood,
+          absl::StrCat("VMs are jailed, each as a user and group of its own, of the numbers ",
+                       jailer::kFirstVmId, " to ", jailer::kFirstVmId + jailer::kVmIds - 1, "."),
+          ""};
+}
+
 }  // namespace
 
 void ExamineJail(std::vector<Finding>& findings) {
+  ExamineFilters(findings);
   ExamineLandlock(findings);
   const absl::StatusOr<OwnedFd> program = api::VmmProcess::FindProgram();
   if (jailer::kSanitized || !program.ok()) return;  // which is a finding of its own
@@ -65,18 +104,7 @@ void ExamineJail(std::vector<Finding>& findings) {
                "(chmod o+rx)."});
     return;
   }
-  if (jail.rootless()) {
-    findings.push_back({Weight::kGood,
-                        ::geteuid() == 0
-                            ? "VMs are jailed, in user namespaces of their own; outside, each is "
-                              "this user, since not all of root's capabilities and user numbers "
-                              "are here."
-                            : "VMs are jailed, in user namespaces of their own; outside, each is "
-                              "this user (root gives each VM a user).",
-                        ""});
-  } else {
-    findings.push_back({Weight::kGood, "VMs are jailed, each as a user of its own.", ""});
-  }
+  findings.push_back(Describe(jail));
 }
 
 }  // namespace mayfly::cli

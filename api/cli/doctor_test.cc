@@ -1,24 +1,32 @@
 #include "api/cli/doctor.h"
 
+#include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/kvm.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdarg>
+#include <cstddef>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/owned_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jailer/jail.h"
 #include "jailer/landlock.h"
 #include "jailer/sanitized.h"
 
@@ -54,6 +62,21 @@ class LoweredLimit final {
   const decltype(RLIMIT_AS) which_;
   rlimit before_{};
 };
+
+// From now on, this process gets EPERM for seccomp(2).
+void ForbidFilters() {
+  std::array filter = {
+      sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 1),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{.len = static_cast<uint16_t>(filter.size()), .filter = filter.data()};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+    ::_exit(1);
+  }
+}
 
 // A made-up /proc and /sys.
 class DoctorTest : public ::testing::Test {
@@ -152,11 +175,70 @@ TEST_F(DoctorTest, TriesTheJail) {
   if (jailer::kSanitized)
     GTEST_SKIP() << "a sanitizer's runtime is not jailed; runs in builds without";
   ASSERT_EQ(::setenv("MAYFLY_VMM", "jailer/jail_probe", 1), 0);
-  EXPECT_THAT(Said(), HasSubstr("ok    VMs are jailed, "));
+  EXPECT_THAT(Said(), HasSubstr("VMs are jailed, "));
   // It needs a loader, and there is none.
   ASSERT_EQ(::setenv("MAYFLY_VMM", "/bin/true", 1), 0);
   EXPECT_THAT(Said(), HasSubstr("FAULT VMs cannot be jailed: executing the program: No such file"));
   ::unsetenv("MAYFLY_VMM");
+}
+
+TEST_F(DoctorTest, SaysWhoseUserVmsAre) {
+  if (jailer::kSanitized)
+    GTEST_SKIP() << "a sanitizer's runtime is not jailed; runs in builds without";
+  ASSERT_EQ(::setenv("MAYFLY_VMM", "jailer/jail_probe", 1), 0);
+  const std::string said = Said();
+  ::unsetenv("MAYFLY_VMM");
+  constexpr char kNumbers[] = "numbers 1879048192 to 1883242495";
+  if (!jailer::Jail::ForOne().rootless()) {
+    EXPECT_THAT(said, HasSubstr(absl::StrCat("ok    VMs are jailed, each as a user and group of "
+                                             "its own, of the ",
+                                             kNumbers)));
+  } else if (::geteuid() == 0) {
+    EXPECT_THAT(said, HasSubstr("note  VMs are jailed, in user namespaces of their own, but no VM "
+                                "has a user of its own"));
+    EXPECT_THAT(said, HasSubstr("      -> start VMs outside of containers"));
+    EXPECT_THAT(said, HasSubstr(kNumbers));
+  } else {
+    EXPECT_THAT(said, HasSubstr("ok    VMs are jailed, in user namespaces of their own; outside, "
+                                "each is this user"));
+  }
+}
+
+TEST_F(DoctorTest, SaysWhetherThereAreFilters) {
+  EXPECT_THAT(Said(), HasSubstr("ok    This kernel has the seccomp filters"));
+}
+
+using DoctorDeathTest = DoctorTest;
+
+// As in a container whose manager does not let it use them.
+TEST_F(DoctorDeathTest, WithoutFiltersThereIsAFaultWithARemedy) {
+  const auto look = [this] {
+    ForbidFilters();
+    std::fputs(Said().c_str(), stderr);
+    ::_exit(0);
+  };
+  EXPECT_EXIT(look(), ::testing::ExitedWithCode(0),
+              "FAULT The seccomp filters that a VM's threads are under cannot be had: "
+              "[^\n]*Operation not permitted.\n      -> Use a kernel with CONFIG_SECCOMP_FILTER");
+}
+
+TEST_F(DoctorTest, SaysHowManyVmsCanHaveKeyrings) {
+  const auto with = [this](const std::string& taken) {
+    Write("/proc/key-users", absl::StrCat("  999:     9 8/8 7/200 56/20000\n", ::geteuid(),
+                                          ":     9 8/8 ", taken, "/200 56/20000"));
+    return Said();
+  };
+  EXPECT_THAT(with("150"), HasSubstr("ok    50 more VMs of this user can have a session keyring"));
+  const std::string said = with("195");
+  EXPECT_THAT(said, HasSubstr("note  This user has 195 of the 200 keys that the kernel allows: 5 "
+                              "more VMs have a session keyring of their own"));
+  EXPECT_THAT(said, HasSubstr("      -> sysctl kernel.keys."));
+  EXPECT_THAT(with("201"), HasSubstr("note  This user has 201 of the 200 keys that the kernel "
+                                     "allows: 0 more"));
+}
+
+TEST_F(DoctorTest, WithoutKeysThereIsNothingToSay) {
+  EXPECT_THAT(Said(), Not(HasSubstr("keyring")));
 }
 
 TEST_F(DoctorTest, LowLimitsAreNotes) {

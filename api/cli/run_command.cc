@@ -133,7 +133,7 @@ struct Leavings {
   timeline.Record(TimelineStep::kSpawned);
   absl::StatusOr<api::VmmProcess> process = api::VmmProcess::Spawn(*std::move(cgroup));
   if (!process.ok()) return Fail(process.status());
-  for (const std::string& lack : process->JailLacks()) Complain(lack);
+  for (const std::string& lack : process->PassingLacks()) Complain(lack);
   std::vector<api::PasstProcess> passts;
   if (const absl::Status status = CompleteSpec(options, spec, passts); !status.ok()) {
     RemoveCgroupLater(*process);

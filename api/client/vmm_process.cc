@@ -84,8 +84,10 @@ absl::StatusOr<VmmProcess> VmmProcess::Spawn(int program, const jailer::Jail& ja
                                                    absl::StrJoin(cgroup->Paths(), ", ")));
   }
   if (!process.ok()) return process.status();
-  return VmmProcess(*std::move(process), std::move(cgroup), std::move(socket.ours),
-                    std::move(words.reader));
+  VmmProcess vmm(*std::move(process), std::move(cgroup), std::move(socket.ours),
+                 std::move(words.reader));
+  vmm.user_lack_ = jailer::UserLack(jail);
+  return vmm;
 }
 
 absl::StatusOr<VmmProcess> VmmProcess::Spawn(std::optional<jailer::Cgroup> cgroup) {
@@ -104,12 +106,15 @@ bool VmmProcess::RanOutOfMemory(const absl::StatusOr<jailer::ProcessEnd>& end) c
   return end.ok() && end->signal == SIGKILL && cgroup_ && cgroup_->OomKilled();
 }
 
+std::vector<std::string> VmmProcess::PassingLacks() const {
+  const std::optional<jailer::Lack> lack = jailer::KeyringLack(process_);
+  return lack ? std::vector{lack->Sentence()} : std::vector<std::string>();
+}
+
 std::vector<std::string> VmmProcess::JailLacks() const {
-  if (process_.keyring() == jailer::Keyring::kOwn || jailer::kSanitized) return {};
-  return {
-      "the VM has no session keyring of its own, since its user has as many keys as the kernel "
-      "allows: it keeps its starter's, which its seccomp filters keep it from; raise "
-      "kernel.keys.maxkeys"};
+  std::vector<std::string> lacks = PassingLacks();
+  if (user_lack_) lacks.push_back(user_lack_->Sentence());
+  return lacks;
 }
 
 vmm::ExitStatus VmmProcess::JudgeDeath() const {

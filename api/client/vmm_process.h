@@ -9,6 +9,7 @@
 #include "base/owned_fd.h"
 #include "jailer/cgroup/cgroup.h"
 #include "jailer/jail.h"
+#include "jailer/lack.h"
 #include "jailer/spawn.h"
 #include "vmm/exit_status.h"
 
@@ -40,8 +41,11 @@ class [[nodiscard]] VmmProcess final {
   [[nodiscard]] OwnedFd TakeSocket() { return std::move(socket_); }
   [[nodiscard]] const jailer::ChildProcess& process() const { return process_; }
   [[nodiscard]] bool is_adopted() const { return is_adopted_; }
-  // What its jail lacks of what jails have here, each a sentence with its remedy. Usually nothing.
+  // What its jail lacks, each a sentence with its remedy. Usually nothing; nothing is known of one
+  // that was adopted.
   [[nodiscard]] std::vector<std::string> JailLacks() const;
+  // Those of them that another VM may not lack. The rest is the host's, and `mayfly doctor` says it.
+  [[nodiscard]] std::vector<std::string> PassingLacks() const;
   [[nodiscard]] const std::optional<jailer::Cgroup>& cgroup() const { return cgroup_; }
   // The same, for the process has ended.
   [[nodiscard]] std::optional<jailer::Cgroup> TakeCgroup() { return std::exchange(cgroup_, {}); }
@@ -63,6 +67,7 @@ class [[nodiscard]] VmmProcess final {
 
   jailer::ChildProcess process_;
   bool is_adopted_ = false;  // no child of ours: the kernel does not tell us how it ends
+  std::optional<jailer::Lack> user_lack_;
   std::optional<jailer::Cgroup> cgroup_;
   OwnedFd socket_;
   OwnedFd last_words_;  // what it writes to its standard error

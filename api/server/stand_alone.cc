@@ -18,6 +18,7 @@
 #include "base/standard_fds.h"
 #include "base/status.h"
 #include "jailer/jail.h"
+#include "jailer/lack.h"
 #include "jailer/sanitized.h"
 #include "jailer/spawn.h"
 
@@ -41,6 +42,8 @@ constexpr int kSocketTarget = STDERR_FILENO + 1;
   return signals;
 }
 
+void Say(const std::string& what) { std::fprintf(stderr, "mayfly-vmm: %s\n", what.c_str()); }
+
 [[nodiscard]] absl::StatusOr<jailer::ChildProcess> StartVmm(int socket) {
   const OwnedFd program(::open(kSelf, O_PATH | O_CLOEXEC));
   if (!program.valid()) return ErrnoStatus("opening mayfly-vmm by /proc/self/exe");
@@ -54,7 +57,12 @@ constexpr int kSocketTarget = STDERR_FILENO + 1;
                  {.source = STDERR_FILENO, .target = STDOUT_FILENO},
                  {.source = STDERR_FILENO, .target = STDERR_FILENO},
                  {.source = socket, .target = kSocketTarget}};
-  return jailer::Spawn(options);
+  absl::StatusOr<jailer::ChildProcess> process = jailer::Spawn(options);
+  if (!process.ok()) return process;
+  if (const std::optional<jailer::Lack> lack = jailer::KeyringLack(*process)) {
+    Say(lack->Sentence());
+  }
+  return process;
 }
 
 // The number of the signal that asked us to end, or nothing when the process has ended by itself.
@@ -88,8 +96,7 @@ int RunStandAlone(const std::string& path) {
   OccupyStandardFds();  // which are the VMM's too
   const absl::StatusOr<int> status = Run(path);
   if (status.ok()) return *status;
-  const std::string what(status.status().message());
-  std::fprintf(stderr, "mayfly-vmm: %s\n", what.c_str());
+  Say(std::string(status.status().message()));
   return EXIT_FAILURE;
 }
 
