@@ -23,8 +23,10 @@ namespace mayfly::api {
 namespace {
 
 constexpr size_t kMostListeners = 1024;
-// For the kernel to take the last of a VMM out of its cgroup.
+// For the kernel to take the last of a VMM out of its cgroup: twice as long each time, up to a
+// minute in all. Cgroups of detached VMs that an earlier process has started are busy, too.
 constexpr auto kPauseBeforeSweep = 500 * kj::MILLISECONDS;
+constexpr auto kLongestPauseBeforeSweep = 32 * kj::SECONDS;
 constexpr char kNumberSign = '#';
 // When a VM that lives on is asked how its start went; the others are when they have ended.
 constexpr auto kStartIsOver = 1 * kj::SECONDS;
@@ -138,9 +140,14 @@ absl::StatusOr<VmRef> Fleet::Start(const Peer& peer, VmFacts facts, rpc::Machine
 Vm& Fleet::Enter(VmOrigin origin, VmmProcess process) {
   const uint64_t id = origin.facts.id;
   last_id_ = std::max(last_id_, id);
-  auto vm = kj::refcounted<Vm>(io_, std::move(origin), std::move(process),
-                               [this](Vm& released) { Released(released); });
-  return *(vms_.insert_or_assign(id, kj::mv(vm)).first->second);
+  try {
+    auto vm = kj::refcounted<Vm>(io_, std::move(origin), std::move(process),
+                                 [this](Vm& released) { Released(released); });
+    return *(vms_.insert_or_assign(id, kj::mv(vm)).first->second);
+  } catch (...) {
+    SweepSoon();  // its cgroup
+    throw;
+  }
 }
 
 void Fleet::Released(Vm& vm) {
@@ -280,19 +287,31 @@ void Fleet::Retire(Vm& vm, const std::string& why) {
   if (vm.is_leaving()) return;
   Forget(vm);
   leaving_.add(vm.TearDown(why).then([this, id = vm.facts().id, adopted = vm.is_adopted()] {
+    const bool leaves_cgroup = adopted || vms_.at(id)->has_cgroup();
     vms_.erase(id);
-    if (adopted) SweepSoon();
+    if (leaves_cgroup) SweepSoon();
     TellThoseWhoDrain();
   }));
 }
 
-// The cgroup of a VM that an earlier process has started is nobody's any more. Once for many.
+// The cgroup of a VM that an earlier process has started is nobody's any more, nor is one that could
+// not be removed. Once for many.
 void Fleet::SweepSoon() {
-  if (std::exchange(will_sweep_, true)) return;
-  watching_.add(io_.provider->getTimer().afterDelay(kPauseBeforeSweep).then([this] {
-    will_sweep_ = false;
-    (void)cgroups_.SweepAll();
-  }));
+  pause_before_sweep_ = kPauseBeforeSweep;
+  if (!std::exchange(will_sweep_, true)) watching_.add(SweepUntilNoneIsBusy());
+}
+
+kj::Promise<void> Fleet::SweepUntilNoneIsBusy() {
+  return io_.provider->getTimer()
+      .afterDelay(pause_before_sweep_)
+      .then([this]() -> kj::Promise<void> {
+        pause_before_sweep_ = pause_before_sweep_ * 2;
+        if (cgroups_.SweepAll().busy != 0 && pause_before_sweep_ <= kLongestPauseBeforeSweep) {
+          return SweepUntilNoneIsBusy();
+        }
+        will_sweep_ = false;
+        return kj::READY_NOW;
+      });
 }
 
 void Fleet::TellThoseWhoDrain() {

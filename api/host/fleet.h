@@ -136,6 +136,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   [[nodiscard]] kj::Promise<void> WatchEnd(Vm& vm);
   void Retire(Vm& vm, const std::string& why);
   void SweepSoon();
+  [[nodiscard]] kj::Promise<void> SweepUntilNoneIsBusy();
   void TellThoseWhoDrain();
   void taskFailed(kj::Exception&& exception) override;
 
@@ -156,6 +157,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   std::map<uid_t, std::weak_ptr<Quota>> users_;
   bool closed_ = false;
   bool will_sweep_ = false;
+  kj::Duration pause_before_sweep_ = 0 * kj::SECONDS;
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> draining_;
   uint64_t last_id_ = 0;
   std::map<uint64_t, kj::Own<Vm>> vms_;

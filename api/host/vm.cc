@@ -26,11 +26,21 @@ Vm::Vm(kj::AsyncIoContext& io, VmOrigin origin, VmmProcess process,
     : timer_(io.provider->getTimer()),
       origin_(std::move(origin)),
       process_(std::move(process)),
+      stillbirth_(process_),
       released_(std::move(released)),
       process_observer_(io.unixEventPort, process_.process().pidfd(),
                         kj::UnixEventPort::FdObserver::OBSERVE_READ),
       process_ended_(process_observer_.whenBecomesReadable().fork()),
-      connection_(kj::heap<VmmConnection>(io, process_.TakeSocket())) {}
+      connection_(kj::heap<VmmConnection>(io, process_.TakeSocket())) {
+  stillbirth_.IsAverted();
+}
+
+// It has begun its program, and the kernel ends that at once.
+Vm::Stillbirth::~Stillbirth() {
+  if (averted_ || process_.is_adopted()) return;
+  process_.process().Kill();
+  (void)process_.process().Wait();
+}
 
 rpc::Vmm::Client Vm::vmm() {
   KJ_IF_MAYBE (connection, connection_) return (*connection)->vmm();
@@ -110,7 +120,9 @@ kj::Promise<void> Vm::TearDown(std::string why) {
 }
 
 kj::Promise<void> Vm::RemoveCgroup(int attempts_left) {
-  if (!cgroup_ || attempts_left == 0 || !absl::IsUnavailable(cgroup_->Remove())) {
+  if (!cgroup_ || attempts_left == 0) return kj::READY_NOW;
+  if (!absl::IsUnavailable(cgroup_->Remove())) {
+    cgroup_.reset();
     return kj::READY_NOW;
   }
   return timer_.afterDelay(kPause).then(

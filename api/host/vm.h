@@ -70,7 +70,9 @@ class Vm final : public kj::Refcounted {
   // Bytes of an exit status's sentence.
   static constexpr size_t kLongestDetail = 4096;
 
-  // `io` must outlive it. `released` is called when its last hold is gone.
+  // `io` must outlive it. `released` is called when its last hold is gone. Errors, as exceptions:
+  // those of the kernel, when it can watch no more descriptors; the process is then ended and
+  // reaped, where it is ours.
   Vm(kj::AsyncIoContext& io, VmOrigin origin, VmmProcess process,
      std::function<void(Vm&)> released);
   KJ_DISALLOW_COPY(Vm);
@@ -114,6 +116,9 @@ class Vm final : public kj::Refcounted {
   // Whether it is nobody's any more: it ends, whatever its guest does.
   [[nodiscard]] bool is_leaving() const { return leaving_; }
 
+  // Whether there is a cgroup that could not be removed yet.
+  [[nodiscard]] bool has_cgroup() const { return cgroup_.has_value(); }
+
   // Ends the process, whatever it is at; the VM then ends as one whose process died.
   void KillProcess() const { process_.process().Kill(); }
   // Ends the VM and its process, however that one behaves; fulfilled when the process is reaped
@@ -123,6 +128,20 @@ class Vm final : public kj::Refcounted {
 
  private:
   friend class VmRef;
+
+  // Ends and reaps a process whose VM does not come to be.
+  class Stillbirth final {
+   public:
+    explicit Stillbirth(const VmmProcess& process) : process_(process) {}
+    Stillbirth(const Stillbirth&) = delete;
+    Stillbirth& operator=(const Stillbirth&) = delete;
+    ~Stillbirth();
+    void IsAverted() { averted_ = true; }
+
+   private:
+    const VmmProcess& process_;
+    bool averted_ = false;
+  };
 
   [[nodiscard]] kj::Promise<absl::StatusOr<vmm::ExitStatus>> AwaitEnd();
   // The connection is gone: what became of the process?
@@ -134,6 +153,7 @@ class Vm final : public kj::Refcounted {
   kj::Timer& timer_;
   VmOrigin origin_;
   VmmProcess process_;
+  Stillbirth stillbirth_;                 // goes after all that can fail, and before the process
   std::optional<jailer::Cgroup> cgroup_;  // on its way out
   const std::function<void(Vm&)> released_;
   unsigned holds_ = 0;

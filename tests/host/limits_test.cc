@@ -1,5 +1,7 @@
 // What MachineSpec.limits holds a VM of mayflyd to.
 
+#include <signal.h>
+
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -14,6 +16,7 @@ namespace fs = std::filesystem;
 using jailer::Controller;
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr auto kFirstSweepIsOver = 800 * kj::MILLISECONDS;
 
 class HostLimitsTest : public HostTest {
  protected:
@@ -81,6 +84,36 @@ TEST_F(HostLimitsTest, ItGoesWithAVmThatAnEarlierDaemonHasStartedToo) {
   EXPECT_TRUE(fs::exists(cgroup));
   Get(*client, "kept").attachRequest().send().wait(io_.waitScope);
   AwaitCount(*client, 0);
+  while (fs::exists(cgroup)) Pause();
+  StopDaemon();
+}
+
+// A process is in it that no VM's end takes along; when it has gone, so does the cgroup.
+TEST_F(HostLimitsTest, OneThatIsBusyGoesLater) {
+  StartDaemon();
+  auto client = Connect();
+  {
+    auto request = LaunchRequest(*client, "halt");
+    request.setName("kept");
+    request.setDetached(true);
+    request.getSpec().initLimits().setMemoryBytes(256 * kMiB);
+    (void)request.send().wait(io_.waitScope);
+  }
+  const fs::path cgroup = CgroupOf(List(*client).getMachines()[0].getPid());
+  ASSERT_FALSE(cgroup.empty());
+  KillDaemon();
+  StartDaemon();
+  client = Connect();
+  Command guest({"/bin/sleep", "1000"}, {}, Path(""));
+  guest.Start();
+  std::ofstream(cgroup / "cgroup.procs") << guest.pid() << std::flush;
+  Get(*client, "kept").attachRequest().send().wait(io_.waitScope);
+  AwaitTaken(*client, 0);
+  // The first look at it, half a second later, finds somebody there.
+  io_.provider->getTimer().afterDelay(kFirstSweepIsOver).wait(io_.waitScope);
+  EXPECT_TRUE(fs::exists(cgroup));
+  guest.Signal(SIGKILL);
+  (void)guest.Wait();
   while (fs::exists(cgroup)) Pause();
   StopDaemon();
 }
