@@ -8,8 +8,8 @@
 
 namespace mayfly::jailer {
 
-// The namespaces whose emptiness VMs can share, since nothing can be left in them: nobody who is
-// filtered can change them.
+// The namespaces whose emptiness VMs can share: no VMM looks for anything there, and nobody who is
+// filtered can leave something. What could pass between two without filters, docs/THREATS.md says.
 inline constexpr size_t kSharedNamespaces = 4;  // mount, network, ipc, uts
 
 // How a new process gets into a jail: plain data, for one that has not come as far as a program

@@ -59,6 +59,8 @@ constexpr std::array kLimits = {
     Limit{RLIMIT_FSIZE, rlim_t{17} << 40},
     // Rings of io_uring, with kernels before 5.12; nothing is locked.
     Limit{RLIMIT_MEMLOCK, rlim_t{8} << 20},
+    // Not RLIMIT_AS: a guest's memory is address space, and how much that is the VMM is told later.
+    // What it may touch is its cgroup's to say; no policy lets it map more.
 };
 
 bool TakeLimits() {

@@ -1,6 +1,8 @@
 #include "api/host/host_socket.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -8,7 +10,9 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <memory>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/unix_address.h"
@@ -43,6 +47,36 @@ constexpr uid_t kSameUser = static_cast<uid_t>(-1);
   return ErrnoStatus(absl::StrCat("removing the socket ", path, ", which nobody listens on"));
 }
 
+// The name of a socket of process `pid` that does not listen yet.
+[[nodiscard]] std::string EarlyName(const std::string& path, pid_t pid) {
+  return absl::StrCat(path, ".", pid);
+}
+
+// Whose early name of `base` this is; 0 where it is none.
+[[nodiscard]] pid_t OwnerOfEarly(const std::string& name, const std::string& base) {
+  pid_t pid = 0;
+  if (!absl::SimpleAtoi(name.substr(name.rfind('.') + 1), &pid) || pid <= 0) return 0;
+  return name == EarlyName(base, pid) ? pid : 0;
+}
+
+// What processes left that were killed before they listened, as far as it can be had: it is in
+// nobody's way.
+void RemoveStaleEarlyOnes(const std::string& path) {
+  const size_t slash = path.rfind('/') + 1;  // 0 without one
+  const std::string parent = slash == 0 ? "." : path.substr(0, slash);
+  const std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })> directory(
+      ::opendir(parent.c_str()));
+  if (directory == nullptr) return;
+  while (const dirent* const entry = ::readdir(directory.get())) {
+    const pid_t pid = OwnerOfEarly(entry->d_name, path.substr(slash));
+    if (pid == 0 || ::kill(pid, 0) == 0 || errno != ESRCH) continue;
+    const std::string name = EarlyName(path, pid);
+    if (const auto address = UnixAddress::At(name); address.ok()) {
+      (void)RemoveStale(name, *address);
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<HostSocket> HostSocket::Make(const std::string& path, const SocketAccess& access) {
@@ -72,8 +106,9 @@ absl::StatusOr<HostSocket> HostSocket::Make(const std::string& path, const Socke
 absl::StatusOr<HostSocket> HostSocket::Bind(const std::string& path, const SocketAccess& access) {
   MAYFLY_ASSIGN_OR_RETURN(const UnixAddress address, UnixAddress::At(path));
   MAYFLY_RETURN_IF_ERROR(RemoveStale(path, address));
+  RemoveStaleEarlyOnes(path);
   // Under another name until it listens, so that who finds it can connect.
-  const std::string early = absl::StrCat(path, ".", ::getpid());
+  const std::string early = EarlyName(path, ::getpid());
   if (!UnixAddress::At(early).ok()) return Make(path, access);
   absl::StatusOr<HostSocket> made = Make(early, access);
   if (!made.ok()) return made.status();

@@ -19,7 +19,8 @@ struct SocketAccess {
 // A listening Unix socket with a name in the file system, which goes with it.
 class [[nodiscard]] HostSocket final {
  public:
-  // Replaces what a dead process left there. When the name is there, somebody listens. Errors:
+  // Replaces what a dead process left there, also what it left beside it when it was killed while
+  // it made its socket. When the name is there, somebody listens. Errors:
   // FailedPrecondition where somebody listens there, or what is there is no socket;
   // InvalidArgument for a bad path; errno's.
   [[nodiscard]] static absl::StatusOr<HostSocket> Bind(const std::string& path,

@@ -2,13 +2,16 @@
 
 #include <stdlib.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -74,6 +77,30 @@ TEST_F(HostSocketTest, ItIsGoneWithoutALeftOver) {
     EXPECT_EQ(socket->path(), Path("host.sock"));
   }
   EXPECT_TRUE(fs::is_empty(directory_));
+}
+
+// Killed before it listened: under the name that it has until then.
+TEST_F(HostSocketTest, WhatOthersLeftThatWereKilledIsRemoved) {
+  const std::string path = Path("host.sock");
+  const pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(dead, nullptr, 0), dead);
+  const auto bind = [](const std::string& name) {
+    const OwnedFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto address = UnixAddress::At(name);
+    return ::bind(socket.get(), address->get(), address->size()) == 0;
+  };
+  const std::string stale = path + "." + std::to_string(dead);
+  const std::string alive = path + "." + std::to_string(::getppid());
+  const std::string others = Path("other.sock.") + std::to_string(dead);
+  for (const std::string& name : {stale, alive, others}) ASSERT_TRUE(bind(name)) << name;
+  std::ofstream(path + ".0" + std::to_string(dead)) << "somebody's";
+  const auto socket = HostSocket::Bind(path, {});
+  ASSERT_TRUE(socket.ok()) << socket.status();
+  EXPECT_FALSE(fs::exists(stale));
+  EXPECT_TRUE(fs::exists(alive)) << "it may be about to listen";
+  EXPECT_TRUE(fs::exists(others));
+  EXPECT_TRUE(fs::exists(path + ".0" + std::to_string(dead)));
 }
 
 TEST_F(HostSocketTest, ThePathMayBeAsLongAsThereIsRoom) {

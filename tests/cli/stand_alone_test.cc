@@ -91,6 +91,26 @@ TEST_F(StandAloneTest, ASignalEndsItWithItsVm) {
   EXPECT_NE(boot.Wait().exit_code, 0);
 }
 
+// Nobody could remove the socket; who serves there next does.
+TEST_F(StandAloneTest, OneThatIsKilledLeavesASocketThatTheNextOneTakes) {
+  Command killed = Vmm();
+  killed.Start();
+  AwaitSocket();
+  Command boot = Boot("echo");
+  boot.Start();
+  boot.AwaitOutput("ready");
+  killed.Signal(SIGKILL);
+  EXPECT_EQ(killed.Wait().signal, SIGKILL);
+  EXPECT_NE(boot.Wait().exit_code, 0) << "its VM lives";
+  EXPECT_TRUE(HasSocket());
+  Command next = Vmm();
+  next.Start();
+  AwaitSocket();
+  EXPECT_EQ(Boot("exit_status").Run().exit_code, 42);
+  EXPECT_EQ(next.Wait().exit_code, 0);
+  EXPECT_FALSE(fs::exists(Path(kSocket)));
+}
+
 TEST_F(StandAloneTest, ASocketThatCannotBeSaysWhy) {
   Command first = Vmm();
   first.Start();

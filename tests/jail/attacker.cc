@@ -2,7 +2,8 @@
 // as descriptor 3. CONFINEMENT is what is done as a VMM does it first:
 //
 //   api, io, vcpu  all of it, with the filter of a thread of this kind
-//   landlock       no file, and nothing else
+//   landlock       what landlock keeps it from, and nothing else
+//   user           a user of its own, and nothing else
 //   none           nothing, so that only what surrounds the process holds it
 //
 // Tells on descriptor 1 what came of the attack (DONE, or the errno's name), and ends with 0.
@@ -18,6 +19,8 @@
 #include "absl/status/status.h"
 #include "api/server/confinement.h"
 #include "jailer/landlock.h"
+#include "jailer/privileges.h"
+#include "jailer/vm_ids.h"
 #include "tests/jail/attacks.h"
 
 namespace mayfly::testing {
@@ -36,6 +39,10 @@ constexpr int kKvmFd = 3;
   if (how == "io") return FilterAs(vmm::ThreadRole::kIo);
   if (how == "vcpu") return FilterAs(vmm::ThreadRole::kVcpu);
   if (how == "landlock") return jailer::ForsakeFiles();
+  if (how == "user") {
+    const char* const failed = jailer::RenouncePrivileges(jailer::kFirstVmId);
+    return failed == nullptr ? absl::OkStatus() : absl::InternalError(failed);
+  }
   if (how == "none") return absl::OkStatus();
   return absl::InvalidArgumentError("unknown confinement");
 }

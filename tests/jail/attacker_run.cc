@@ -54,19 +54,31 @@ AttackerRun::AttackerRun() : abstract_name_("mayfly-test-" + std::to_string(::ge
 
 Outcome AttackerRun::Run(const std::string& confinement, const std::string& attack,
                          const jailer::Jail* jail) const {
+  jailer::SpawnOptions options;
+  options.jail = jail;
+  return RunAs(confinement, attack, std::move(options));
+}
+
+Outcome AttackerRun::RunWithPrivileges(const std::string& confinement,
+                                       const std::string& attack) const {
+  jailer::SpawnOptions options;
+  options.privileges = jailer::Privileges::kKept;
+  return RunAs(confinement, attack, std::move(options));
+}
+
+Outcome AttackerRun::RunAs(const std::string& confinement, const std::string& attack,
+                           jailer::SpawnOptions options) const {
   const OwnedFd program(::open("tests/jail/attacker", O_PATH | O_CLOEXEC));
   const OwnedFd kvm(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
   EXPECT_TRUE(kvm.valid());
   Pipe out = Pipe::Make().value();
   Pipe error = Pipe::Make().value();
-  jailer::SpawnOptions options;
   options.program = program.get();
   options.arguments = {"attacker", confinement,   attack, std::to_string(::getpid()),
                        port_,      abstract_name_};
   options.fds = {{.source = out.writer.get(), .target = STDOUT_FILENO},
                  {.source = error.writer.get(), .target = STDERR_FILENO},
                  {.source = kvm.get(), .target = kKvmTarget}};
-  options.jail = jail;
   const auto child = jailer::Spawn(options);
   EXPECT_TRUE(child.ok()) << child.status();
   if (!child.ok()) return {};

@@ -23,8 +23,14 @@ class AttackerRun final {
   // `attack` by name, confined as attacker.cc says; in `jail`, or without one.
   [[nodiscard]] Outcome Run(const std::string& confinement, const std::string& attack,
                             const jailer::Jail* jail) const;
+  // The same without a jail, and with the privileges that this process has.
+  [[nodiscard]] Outcome RunWithPrivileges(const std::string& confinement,
+                                          const std::string& attack) const;
 
  private:
+  [[nodiscard]] Outcome RunAs(const std::string& confinement, const std::string& attack,
+                              jailer::SpawnOptions options) const;
+
   std::string abstract_name_;
   OwnedFd abstract_;
   OwnedFd tcp_;

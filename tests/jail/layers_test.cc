@@ -1,5 +1,5 @@
-// Each layer around a VMM by itself, with all others taken away: no filter, and not what the other
-// tests here are about.
+// The layers around a VMM without its filters: the jail, landlock, and having another user, each
+// without the others.
 
 #include <unistd.h>
 
@@ -19,6 +19,9 @@ namespace mayfly::testing {
 namespace {
 
 constexpr const jailer::Jail* kNoJail = nullptr;
+// Versions of landlock (jailer/landlock.h).
+constexpr int kLandlocksTcp = 4;
+constexpr int kLandlocksScopes = 6;
 
 class LayersTest : public ::testing::Test {
  protected:
@@ -34,6 +37,9 @@ class LayersTest : public ::testing::Test {
   }
   [[nodiscard]] std::string WithLandlock(const std::string& attack) const {
     return attacker_.Run("landlock", attack, kNoJail).result;
+  }
+  [[nodiscard]] std::string AsAnotherUser(const std::string& attack) const {
+    return attacker_.RunWithPrivileges("user", attack).result;
   }
   [[nodiscard]] std::string WithoutPrivileges(const std::string& attack) const {
     return attacker_.Run("none", attack, kNoJail).result;
@@ -69,6 +75,31 @@ TEST_F(LayersTest, NoNetwork) {
   EXPECT_EQ(InJail("make a socket"), "DONE") << "a namespace keeps nobody from that";
   EXPECT_EQ(InJail("connect to the host"), "ENETUNREACH");
   EXPECT_EQ(InJail("connect to an abstract socket"), "ECONNREFUSED");
+}
+
+TEST_F(LayersTest, NoTcpByLandlockAlone) {
+  if (jailer::LandlockAbi() < kLandlocksTcp)
+    GTEST_SKIP() << "this kernel's landlock knows no TCP; runs with Linux 6.7 or later";
+  EXPECT_EQ(WithLandlock("connect to the host"), "EACCES");
+}
+
+TEST_F(LayersTest, NoAbstractSocketByLandlockAlone) {
+  if (jailer::LandlockAbi() < kLandlocksScopes)
+    GTEST_SKIP() << "this kernel's landlock has no scopes; runs with Linux 6.12 or later";
+  EXPECT_EQ(WithLandlock("connect to an abstract socket"), "EPERM");
+}
+
+TEST_F(LayersTest, NoSignalByLandlockAlone) {
+  if (jailer::LandlockAbi() < kLandlocksScopes)
+    GTEST_SKIP() << "this kernel's landlock has no scopes; runs with Linux 6.12 or later";
+  EXPECT_EQ(WithLandlock("kill a process"), "EPERM");
+}
+
+TEST_F(LayersTest, NoOtherProcessByItsUserAlone) {
+  if (jail_->rootless()) GTEST_SKIP() << "none but root gives a VM another user; runs as root";
+  for (const char* attack : {"kill a process", "trace a process", "read a process"}) {
+    EXPECT_EQ(AsAnotherUser(attack), "EPERM") << attack;
+  }
 }
 
 TEST_F(LayersTest, NoOtherProcess) {
