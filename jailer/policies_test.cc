@@ -41,16 +41,6 @@ uint32_t AnswerOf(const Rule& rule) {
   return rule.answer == Answer::kDo ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | kNoError;
 }
 
-// A call that `rule` is for. The bits that it does not care about are ones.
-seccomp_data CallFor(const Rule& rule) {
-  seccomp_data call = Call(rule.system_call, ~uint64_t{0});
-  for (const Condition& condition : rule.conditions) {
-    auto& argument = call.args[condition.argument];
-    argument = (argument & ~condition.mask) | condition.value;
-  }
-  return call;
-}
-
 class PoliciesTest : public ::testing::TestWithParam<ThreadKind> {
  protected:
   [[nodiscard]] static uint32_t Run(const seccomp_data& call) {

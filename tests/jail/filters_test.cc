@@ -1,5 +1,8 @@
 // The seccomp filters in the programs that users run.
 
+#include <linux/io_uring.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -9,15 +12,18 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <span>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
 
+#include "base/owned_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jailer/seccomp.h"
 #include "tests/cli/cli_test.h"
+#include "tests/jail/attacks.h"
 
 namespace mayfly::testing {
 namespace {
@@ -25,7 +31,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 
 constexpr int kTries = 500;
@@ -61,17 +66,51 @@ pid_t VmmOf(pid_t parent) {
   return -1;
 }
 
-// What a VMM has open beside its disk and what has no name.
-std::vector<std::string> ForeignFiles(const fs::path& vmm, const std::string& disk) {
-  std::vector<std::string> foreign;
+// A link of /proc/PID/fd, without the number of what has one: "pipe:[123]".
+std::string KindOf(const std::string& file) {
+  for (const std::string kind : {"pipe:", "socket:"}) {
+    if (file.starts_with(kind)) return kind;
+  }
+  return file;
+}
+
+// How many files of each kind a VMM has open.
+std::map<std::string, int> OpenFiles(const fs::path& vmm) {
+  std::map<std::string, int> files;
   for (const auto& entry : fs::directory_iterator(vmm / "fd")) {
     std::error_code closed;  // meanwhile
     const std::string file = fs::read_symlink(entry, closed);
-    const bool nameless =
-        file.starts_with("pipe:") || file.starts_with("socket:") || file.starts_with("anon_inode:");
-    if (!closed && !nameless && file != disk) foreign.push_back(file);
+    if (!closed) ++files[KindOf(file)];
   }
-  return foreign;
+  return files;
+}
+
+// Of a VM with one vCPU and a disk, where there is io_uring: its standard streams are a pipe, its
+// client is a socket, and each thread that waits has something to wait with.
+std::map<std::string, int> KnownFiles(const std::string& disk) {
+  return {{disk, 1},
+          {"pipe:", 3},
+          {"socket:", 1},
+          {"anon_inode:kvm-vm", 1},
+          {"anon_inode:kvm-vcpu:0", 1},
+          {"anon_inode:[io_uring]", 1},
+          {"anon_inode:[eventfd]", 6},
+          {"anon_inode:[eventpoll]", 2},
+          {"anon_inode:[timerfd]", 1},
+          {"anon_inode:[signalfd]", 1}};
+}
+
+bool HasIoUring() {
+  io_uring_params params{};
+  return OwnedFd(static_cast<int>(::syscall(SYS_io_uring_setup, 1, &params))).valid();
+}
+
+// See hijacked_vmm.cc.
+void Choose(size_t attack) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MSGQUEUE, &limit) != 0) ::_exit(98);
+  limit.rlim_cur = attack;
+  if (::setrlimit(RLIMIT_MSGQUEUE, &limit) != 0) ::_exit(98);
 }
 
 class FiltersTest : public CliTest {
@@ -114,6 +153,7 @@ TEST_F(FiltersTest, EveryThreadOfAVmmIsConfined) {
 // From outside, since it could not tell: it has no /proc.
 TEST_F(FiltersTest, NothingOfTheHostIsInside) {
   if (::geteuid() != 0) GTEST_SKIP() << "a VMM shows itself to none but root; runs as root";
+  if (!HasIoUring()) GTEST_SKIP() << "its files are counted with a ring; runs where io_uring is";
   const std::string disk = MakeSparseFile("disk", 1 << 20);
   Command run = RunGuest("echo", {"--disk", disk});
   run.Environment("SECRET=word");
@@ -130,31 +170,44 @@ TEST_F(FiltersTest, NothingOfTheHostIsInside) {
     EXPECT_NE(fs::read_symlink(vmm / "ns" / kind), fs::read_symlink("/proc/self/ns/" + kind));
   }
   // The guest may have spoken before what it was loaded from was closed.
-  std::vector<std::string> foreign = ForeignFiles(vmm, disk);
-  for (int tries = 0; !foreign.empty() && tries < kTries; ++tries) {
+  const std::map<std::string, int> expected = KnownFiles(disk);
+  std::map<std::string, int> open = OpenFiles(vmm);
+  for (int tries = 0; open != expected && tries < kTries; ++tries) {
     std::this_thread::sleep_for(kStep);
-    foreign = ForeignFiles(vmm, disk);
+    open = OpenFiles(vmm);
   }
-  EXPECT_THAT(foreign, IsEmpty());
+  EXPECT_EQ(open, expected);
   run.Signal(SIGTERM);
   (void)run.Wait();
   fs::remove(disk);
 }
 
-TEST_F(FiltersTest, AHijackedThreadEndsTheVmAndIsNamed) {
-  for (const std::string thread : {"api", "io", "vcpu"}) {
+class HijackedTest : public FiltersTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(HijackedTest, AThreadEndsTheVmWhateverItTriesAndIsNamed) {
+  const std::string thread = GetParam();
+  const std::span<const Attack> attacks = AllAttacks();
+  for (size_t number = 0; number < attacks.size(); ++number) {
+    const Attack& attack = attacks[number];
     // The kernel may take a moment to let go of the last one's.
-    const std::string disk = MakeSparseFile("disk-" + thread, 1 << 20);
+    const std::string disk = MakeSparseFile("disk-" + std::to_string(number), 1 << 20);
     Command run = RunGuest("hello", {"--disk", disk});
     run.Environment("MAYFLY_VMM=" + (fs::current_path() / "tests/jail/hijacked_").string() +
                     thread + "_vmm");
+    run.Prepare([number] { Choose(number); });
     const CommandResult result = run.Run();
-    EXPECT_EQ(result.exit_code, 159) << thread;
-    EXPECT_EQ(result.out, "") << thread << ": the guest ran";
-    EXPECT_THAT(result.err, HasSubstr("seccomp: thread " + thread + ": system call openat (257)"));
+    EXPECT_EQ(result.exit_code, 159) << attack.name;
+    EXPECT_EQ(result.out, "") << attack.name << ": the guest ran";
+    EXPECT_THAT(result.err,
+                HasSubstr("seccomp: thread " + thread + ": system call " + attack.system_call +
+                          " ("))
+        << attack.name;
     fs::remove(disk);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(, HijackedTest, ::testing::Values("api", "io", "vcpu"),
+                         [](const auto& thread) { return thread.param; });
 
 }  // namespace
 }  // namespace mayfly::testing
