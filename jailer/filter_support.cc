@@ -19,10 +19,9 @@ struct Answer {
 };
 
 // What policy_compiler.cc makes use of.
-constexpr std::array kAnswers = {Answer{SECCOMP_RET_ALLOW, "allow"},
-                                 Answer{SECCOMP_RET_ERRNO, "errno"},
-                                 Answer{SECCOMP_RET_TRAP, "trap"},
-                                 Answer{SECCOMP_RET_KILL_PROCESS, "kill_process"}};
+constexpr std::array kAnswers = {
+    Answer{SECCOMP_RET_ALLOW, "allow"}, Answer{SECCOMP_RET_ERRNO, "errno"},
+    Answer{SECCOMP_RET_TRAP, "trap"}, Answer{SECCOMP_RET_KILL_PROCESS, "kill_process"}};
 
 }  // namespace
 

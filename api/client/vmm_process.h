@@ -44,7 +44,8 @@ class [[nodiscard]] VmmProcess final {
   // What its jail lacks, each a sentence with its remedy. Usually nothing; nothing is known of one
   // that was adopted.
   [[nodiscard]] std::vector<std::string> JailLacks() const;
-  // Those of them that another VM may not lack. The rest is the host's, and `mayfly doctor` says it.
+  // Those of them that another VM may not lack. The rest is the host's, and `mayfly doctor` says
+  // it.
   [[nodiscard]] std::vector<std::string> PassingLacks() const;
   [[nodiscard]] const std::optional<jailer::Cgroup>& cgroup() const { return cgroup_; }
   // The same, for the process has ended.

@@ -294,8 +294,8 @@ void Fleet::Retire(Vm& vm, const std::string& why) {
   }));
 }
 
-// The cgroup of a VM that an earlier process has started is nobody's any more, nor is one that could
-// not be removed. Once for many.
+// The cgroup of a VM that an earlier process has started is nobody's any more, nor is one that
+// could not be removed. Once for many.
 void Fleet::SweepSoon() {
   pause_before_sweep_ = kPauseBeforeSweep;
   if (!std::exchange(will_sweep_, true)) watching_.add(SweepUntilNoneIsBusy());

@@ -74,10 +74,9 @@ void Print(FILE* stream, std::string_view text) {
   if (jailer::kSanitized) return absl::OkStatus();
   const absl::Status jailed = jailer::CheckJailed();
   if (jailed.ok()) return jailed;
-  return absl::FailedPreconditionError(
-      absl::StrCat("--socket-fd and --listen-fd are for who starts this program in a jail, and ",
-                   jailed.message(),
-                   ": use mayfly run, mayflyd or mayfly-vmm --api SOCKET, which make one"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "--socket-fd and --listen-fd are for who starts this program in a jail, and ",
+      jailed.message(), ": use mayfly run, mayflyd or mayfly-vmm --api SOCKET, which make one"));
 }
 
 [[nodiscard]] int Fail(const absl::Status& status) {

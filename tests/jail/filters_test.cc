@@ -198,9 +198,8 @@ TEST_P(HijackedTest, AThreadEndsTheVmWhateverItTriesAndIsNamed) {
     const CommandResult result = run.Run();
     EXPECT_EQ(result.exit_code, 159) << attack.name;
     EXPECT_EQ(result.out, "") << attack.name << ": the guest ran";
-    EXPECT_THAT(result.err,
-                HasSubstr("seccomp: thread " + thread + ": system call " + attack.system_call +
-                          " ("))
+    EXPECT_THAT(result.err, HasSubstr("seccomp: thread " + thread + ": system call " +
+                                      attack.system_call + " ("))
         << attack.name;
     fs::remove(disk);
   }

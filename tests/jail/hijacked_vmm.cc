@@ -24,7 +24,8 @@ using mayfly::testing::Attack;
 [[nodiscard]] const Attack& ChosenAttack() {
   const std::span<const Attack> attacks = mayfly::testing::AllAttacks();
   rlimit number{};
-  const bool is_one = ::getrlimit(RLIMIT_MSGQUEUE, &number) == 0 && number.rlim_cur < attacks.size();
+  const bool is_one =
+      ::getrlimit(RLIMIT_MSGQUEUE, &number) == 0 && number.rlim_cur < attacks.size();
   return attacks[is_one ? number.rlim_cur : 0];
 }
 
