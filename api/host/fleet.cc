@@ -190,7 +190,7 @@ void Fleet::Tell(LogLevel level, Event event) {
 
 void Fleet::CountLaunch(const Vm& vm) {
   ++counters_.launches;
-  const std::string lacks = absl::StrJoin(vm.JailLacks(), "; ");
+  const std::string lacks = absl::StrJoin(vm.PassingLacks(), "; ");
   Tell(LogLevel::INFO, EventOf(vm.facts(), rpc::EventKind::LAUNCHED,
                                lacks.empty() ? "launched" : absl::StrCat("launched; ", lacks)));
   watching_.add(io_.provider->getTimer().afterDelay(kStartIsOver).then([this, id = vm.facts().id] {

@@ -102,8 +102,9 @@ class Vm final : public kj::Refcounted {
   [[nodiscard]] StepSet& counted_steps() { return counted_steps_; }
   // Whether an earlier process has started it.
   [[nodiscard]] bool is_adopted() const { return process_.is_adopted(); }
-  // As VmmProcess::JailLacks().
+  // As those of VmmProcess.
   [[nodiscard]] std::vector<std::string> JailLacks() const { return process_.JailLacks(); }
+  [[nodiscard]] std::vector<std::string> PassingLacks() const { return process_.PassingLacks(); }
   // Of its process, in our pid namespace; 0 once it has been reaped.
   [[nodiscard]] pid_t pid() const { return reaped_ ? 0 : process_.process().pid(); }
   [[nodiscard]] VmKeeping keeping() const { return keeping_; }

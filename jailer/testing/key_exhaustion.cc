@@ -20,7 +20,7 @@ bool UseUpKeys() {
   if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0) return false;
   for (long i = 0; i < kMostKeys; ++i) {
     const std::string name = "key" + std::to_string(i);
-    if (::syscall(SYS_add_key, "user", name.c_str(), "x", 1, KEY_SPEC_PROCESS_KEYRING) < 0) {
+    if (::syscall(SYS_add_key, "user", name.c_str(), "x", 1, KEY_SPEC_SESSION_KEYRING) < 0) {
       return errno == EDQUOT;
     }
   }

@@ -109,9 +109,9 @@ bool Command::ReadSome(std::chrono::milliseconds patience) {
   return stdout_.valid() || stderr_.valid();
 }
 
-void Command::AwaitOutput(const std::string& text) {
+void Command::Await(const std::string& text, const std::string& stream) {
   const auto deadline = Clock::now() + kPatience;
-  while (result_.out.find(text) == std::string::npos) {
+  while (stream.find(text) == std::string::npos) {
     ASSERT_TRUE(ReadSome(kStep) && Clock::now() < deadline)
         << "\"" << text << "\" did not come; out: " << result_.out << " err: " << result_.err;
   }

@@ -51,7 +51,9 @@ class Command final {
   void CloseStdin() { stdin_.Reset(); }
   void CloseStdout() { stdout_.Reset(); }
   // Reads standard output until `text` has come; fails the test where it does not.
-  void AwaitOutput(const std::string& text);
+  void AwaitOutput(const std::string& text) { Await(text, result_.out); }
+  // The same of standard error.
+  void AwaitError(const std::string& text) { Await(text, result_.err); }
   // Closes standard input, reads what comes, and waits for the end; fails the test after a minute.
   [[nodiscard]] CommandResult Wait();
   // Start() and Wait().
@@ -59,6 +61,8 @@ class Command final {
 
  private:
   [[noreturn]] void Become(int in, int out, int err) const;
+  // Until `text` is in `stream`, which is one of the result's.
+  void Await(const std::string& text, const std::string& stream);
   // Reads what is there within `patience`; false at the end of both streams.
   [[nodiscard]] bool ReadSome(std::chrono::milliseconds patience);
 
