@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 // What `mayfly-vmm` may take to die after `mayfly` has: the kernel's teardown, on a busy machine.
 constexpr std::chrono::seconds kGrace{30};
 constexpr std::chrono::milliseconds kStep{5};
+constexpr std::chrono::minutes kPatience{1};
 constexpr int kCannotPrepare = 98;
 
 // True once no child of ours, adopted ones included, is left.
@@ -110,6 +111,17 @@ std::string CliTest::MakeSparseFile(const std::string& name, uint64_t size) cons
   fs::resize_file(path, size);
   return path;
 }
+
+bool CliTest::Await(const std::function<bool()>& is_so) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!is_so()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    Pause();
+  }
+  return true;
+}
+
+void CliTest::Pause() { std::this_thread::sleep_for(kStep); }
 
 void ObeyPermissions() {
   if (::geteuid() != 0) return;  // as they do anyway

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,10 @@ class CliTest : public ::testing::Test {
   [[nodiscard]] std::string MakeFile(const std::string& name, const std::string& content) const;
   [[nodiscard]] std::string MakeSparseFile(const std::string& name, uint64_t size) const;
   [[nodiscard]] std::string Path(const std::string& name) const;
+  // Until `is_so`: whether it was in a minute, which is more than anything takes.
+  [[nodiscard]] bool Await(const std::function<bool()>& is_so);
+  // A moment in which others go on.
+  virtual void Pause();
 
  private:
   std::string directory_;

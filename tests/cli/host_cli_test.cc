@@ -2,9 +2,7 @@
 
 #include <signal.h>
 
-#include <chrono>
 #include <filesystem>
-#include <thread>
 #include <utility>
 
 namespace mayfly::testing {
@@ -15,9 +13,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-constexpr std::chrono::seconds kPatience{40};
-constexpr std::chrono::milliseconds kStep{10};
-
 }  // namespace
 
 void HostCliTest::SetUp() {
@@ -26,11 +21,8 @@ void HostCliTest::SetUp() {
       std::vector<std::string>{std::filesystem::current_path() / "mayflyd", "--socket", Socket()},
       std::vector<std::string>{"HOME=" + Path("home")}, Path("work"));
   daemon_->Start();
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (Host({"ps"}).Run().exit_code != 0) {
-    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << Host({"ps"}).Run().err;
-    std::this_thread::sleep_for(kStep);
-  }
+  ASSERT_TRUE(Await([this] { return Host({"ps"}).Run().exit_code == 0; }))
+      << Host({"ps"}).Run().err;
 }
 
 void HostCliTest::TearDown() {

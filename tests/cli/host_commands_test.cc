@@ -6,10 +6,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <filesystem>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/owned_fd.h"
@@ -24,9 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-constexpr std::chrono::seconds kPatience{40};
-constexpr std::chrono::milliseconds kStep{10};
 
 using HostCommandsTest = HostCliTest;
 
@@ -242,11 +237,9 @@ TEST_F(HostCommandsTest, DetachedVmsAreKeptUntilTheyAreRemoved) {
   EXPECT_EQ(Host({"wait", name}).Run().exit_code, 143);
   const CommandResult removed = Host({"rm", name}).Run();
   EXPECT_EQ(removed.exit_code, 0) << removed.err;
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (Host({"ps", "-aq"}).Run().out != "" && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(kStep);
-  }
-  EXPECT_EQ(Host({"ps", "-aq"}).Run().out, "");
+  EXPECT_TRUE(Await([this] {
+    return Host({"ps", "-aq"}).Run().out == "";
+  })) << Host({"ps", "-aq"}).Run().out;
 }
 
 TEST_F(HostCommandsTest, ALostServiceIsSaidWithItsSocket) {

@@ -7,10 +7,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <filesystem>
 #include <string>
-#include <thread>
 
 #include "base/owned_fd.h"
 #include "base/unix_address.h"
@@ -42,12 +40,12 @@ class StandAloneTest : public CliTest {
   }
   [[nodiscard]] bool HasSocket() const { return fs::is_socket(Path(kSocket)); }
   // Until somebody listens: the name is there a little before.
-  void AwaitSocket() const {
+  void AwaitSocket() {
     const OwnedFd directory(::open(Path("").c_str(), O_PATH | O_CLOEXEC));
     const auto address =
         UnixAddress::At("/proc/self/fd/" + std::to_string(directory.get()) + "/" + kSocket);
     ASSERT_TRUE(address.ok()) << address.status();
-    while (!address->Connect().ok()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ASSERT_TRUE(Await([&] { return address->Connect().ok(); }));
   }
 };
 

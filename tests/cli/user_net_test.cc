@@ -50,7 +50,7 @@ TEST_F(UserNetTest, GivesAnAddressToADetachedVm) {
     words.insert(words.begin(), {"--host", socket});
     return Mayfly(words).Run();
   };
-  while (run({"ps"}).exit_code != 0) ::usleep(10'000);
+  ASSERT_TRUE(Await([&] { return run({"ps"}).exit_code == 0; })) << run({"ps"}).err;
   EXPECT_EQ(run({"run", "-d", "--name", "web", "--kernel", GuestPath("dhcp"), "--net", "user"}).out,
             "web\n");
   EXPECT_EQ(run({"wait", "web"}).exit_code, 0);

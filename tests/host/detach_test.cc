@@ -40,7 +40,7 @@ class DetachTest : public HostTest {
     auto write = console.getInput().writeRequest();
     write.setBytes(kj::StringPtr(line.c_str()).asBytes());
     write.send().wait(io_.waitScope);
-    while (screen.find(answer) == std::string::npos) Pause();
+    EXPECT_TRUE(Await([&] { return screen.find(answer) != std::string::npos; })) << screen;
   }
 
  private:

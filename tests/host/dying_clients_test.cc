@@ -49,14 +49,6 @@ class DyingClientsTest : public HostTest {
     onlooker_ = nullptr;
     StopDaemon();
   }
-  // Of detached VMs, those that a client had not died too early for are there, and are removed.
-  void RemoveTheDetached() {
-    auto list = List(*onlooker_);
-    for (const auto machine : list.getMachines()) {
-      if (!machine.getDetached()) continue;
-      Get(*onlooker_, machine.getName().cStr()).attachRequest().send().wait(io_.waitScope);
-    }
-  }
 
   kj::Own<api::HostConnection> onlooker_;
   Traces before_;
@@ -110,8 +102,8 @@ TEST_F(DyingClientsTest, BetweenItsRequestsAndTheAnswers) {
     }
     return true;
   };
-  while (!all_are_detached()) Pause();
-  RemoveTheDetached();
+  EXPECT_TRUE(Await(all_are_detached)) << "a VM is left that nobody holds";
+  RemoveDetached(*onlooker_);
   ExpectNothingLeft();
 }
 

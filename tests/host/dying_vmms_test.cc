@@ -13,6 +13,7 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr unsigned kDeaths = 20;
+constexpr unsigned kLooks = 100;
 
 class DyingVmmsTest : public HostTest {
  protected:
@@ -79,7 +80,13 @@ TEST_F(DyingVmmsTest, EvenOneThatDiesInItsLaunchIsToldToWhoWaits) {
     auto launch = SmallLaunchRequest(*client, "halt").send();
     auto waited = launch.getMachine().waitRequest().send();
     std::vector<pid_t> processes;
-    while (processes.empty()) processes = Processes(*onlooker);
+    ASSERT_TRUE(Await([&] {
+      // Without a pause: the launch would be over.
+      for (unsigned look = 0; processes.empty() && look < kLooks; ++look) {
+        processes = Processes(*onlooker);
+      }
+      return !processes.empty();
+    }));
     EXPECT_EQ(::kill(processes.at(0), SIGKILL), 0);
     launch.ignoreResult().wait(io_.waitScope);
     const auto status = waited.wait(io_.waitScope);

@@ -46,13 +46,12 @@ class GreedyClientsTest : public HostTest {
       if (::read(connection.get(), buffer.data(), buffer.size()) <= 0) return;
     }
   }
-  [[nodiscard]] unsigned CountConnections(api::HostConnection& client) {
-    return client.host()
-        .capacityRequest()
-        .send()
-        .wait(io_.waitScope)
-        .getCapacity()
-        .getConnections();
+  void AwaitConnections(api::HostConnection& client, unsigned count) {
+    const auto now = [&] {
+      auto answer = client.host().capacityRequest().send().wait(io_.waitScope);
+      return answer.getCapacity().getConnections();
+    };
+    ASSERT_TRUE(Await([&] { return now() == count; })) << now() << " connections, not " << count;
   }
 };
 
@@ -74,11 +73,11 @@ TEST_F(GreedyClientsTest, AThousandConnectionsLeaveRoomForOthers) {
     if (number % 4 == 3) Send(connection, announced_and_never_sent);
     if (number % 100 == 0) ExpectServed(*client);
   }
-  while (CountConnections(*client) != kConnections + 1) Pause();
+  AwaitConnections(*client, kConnections + 1);
   ExpectServed(*client);
   ExpectServed(*Connect());
   connections.clear();
-  while (CountConnections(*client) != 1) Pause();
+  AwaitConnections(*client, 1);
   AwaitTaken(*client, 0);
   AwaitTraces(before);
   client = nullptr;

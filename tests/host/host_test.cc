@@ -3,17 +3,16 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#include <chrono>
 #include <filesystem>
 #include <utility>
 
 #include "api/codec/fd_file.h"
+#include "api/codec/rpc_status.h"
 #include "api/testing/guest_spec.h"
 
 namespace mayfly::testing {
 namespace {
 
-constexpr std::chrono::seconds kPatience{60};
 constexpr uint64_t kSmallMemory = uint64_t{8} << 20;
 
 }  // namespace
@@ -57,26 +56,15 @@ void HostTest::KillDaemon() {
 }
 
 void HostTest::AwaitTraces(const Traces& before) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (TracesNow() != before) {
-    if (std::chrono::steady_clock::now() > deadline) {
-      FAIL() << TracesNow() << "; there were " << before;
-    }
-    Pause();
-  }
+  ASSERT_TRUE(Await([&] { return TracesNow() == before; }))
+      << TracesNow() << "; there were " << before;
 }
 
 void HostTest::AwaitTaken(api::HostConnection& client, unsigned count) {
   const auto taken = [&] {
     return client.host().capacityRequest().send().wait(io_.waitScope).getCapacity().getMachines();
   };
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (taken() != count) {
-    if (std::chrono::steady_clock::now() > deadline) {
-      FAIL() << taken() << " VMs, not " << count;
-    }
-    Pause();
-  }
+  ASSERT_TRUE(Await([&] { return taken() == count; })) << taken() << " VMs, not " << count;
 }
 
 Command HostTest::MayflyOfHost(std::vector<std::string> words) const {
@@ -85,16 +73,16 @@ Command HostTest::MayflyOfHost(std::vector<std::string> words) const {
 }
 
 kj::Own<api::HostConnection> HostTest::Connect() {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (true) {
-    auto connection = api::HostConnection::Open(io_, socket());
-    if (connection.ok()) return *std::move(connection);
-    if (std::chrono::steady_clock::now() > deadline) {
-      ADD_FAILURE() << connection.status();
-      std::abort();
-    }
-    Pause();
+  auto connection = api::HostConnection::Open(io_, socket());
+  const bool is_open = Await([&] {
+    if (!connection.ok()) connection = api::HostConnection::Open(io_, socket());
+    return connection.ok();
+  });
+  if (!is_open) {
+    ADD_FAILURE() << connection.status();
+    std::abort();
   }
+  return *std::move(connection);
 }
 
 capnp::Request<rpc::Host::LaunchParams, rpc::Host::LaunchResults> HostTest::LaunchRequest(
@@ -135,13 +123,30 @@ capnp::Response<rpc::Host::ListResults> HostTest::List(api::HostConnection& clie
 }
 
 void HostTest::AwaitCount(api::HostConnection& client, unsigned count) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (List(client).getMachines().size() != count) {
-    if (std::chrono::steady_clock::now() > deadline) {
-      FAIL() << List(client).getMachines().size() << " VMs, not " << count;
-    }
-    Pause();
+  const auto listed = [&] { return List(client).getMachines().size(); };
+  ASSERT_TRUE(Await([&] { return listed() == count; })) << listed() << " VMs, not " << count;
+}
+
+void HostTest::RemoveDetached(api::HostConnection& client) {
+  auto list = List(client);
+  for (const auto machine : list.getMachines()) {
+    if (!machine.getDetached()) continue;
+    auto get = client.host().getRequest();
+    get.setName(machine.getName());
+    // It may be gone by now, or another call is detaching it.
+    (void)ErrorOf(get.send().getMachine().attachRequest().send());
   }
+}
+
+absl::Status HostTest::ErrorOf(kj::Promise<void> promise) {
+  return promise
+      .then([] { return absl::OkStatus(); },
+            [](kj::Exception&& exception) { return api::FromException(exception); })
+      .wait(io_.waitScope);
+}
+
+void HostTest::Pause() {
+  io_.provider->getTimer().afterDelay(2 * kj::MILLISECONDS).wait(io_.waitScope);
 }
 
 }  // namespace mayfly::testing

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "api/client/host_connection.h"
-#include "api/codec/rpc_status.h"
 #include "api/mayfly.capnp.h"
 #include "tests/cli/cli_test.h"
 #include "tests/host/traces.h"
@@ -56,15 +56,16 @@ class HostTest : public CliTest {
   [[nodiscard]] capnp::Response<rpc::Host::ListResults> List(api::HostConnection& client);
   // Until `count` VMs are listed; fails the test where that takes too long.
   void AwaitCount(api::HostConnection& client, unsigned count);
+  // Attaches all detached VMs that `client` sees: they end, where nobody holds them.
+  void RemoveDetached(api::HostConnection& client);
   // The error that `promise` ends with.
+  [[nodiscard]] absl::Status ErrorOf(kj::Promise<void> promise);
   template <typename Results>
   [[nodiscard]] absl::Status ErrorOf(capnp::RemotePromise<Results> promise) {
-    return promise.ignoreResult()
-        .then([] { return absl::OkStatus(); },
-              [](kj::Exception&& exception) { return api::FromException(exception); })
-        .wait(io_.waitScope);
+    return ErrorOf(promise.ignoreResult());
   }
-  void Pause() { io_.provider->getTimer().afterDelay(2 * kj::MILLISECONDS).wait(io_.waitScope); }
+  // Calls of ours go on meanwhile.
+  void Pause() override;
 
   kj::AsyncIoContext io_ = kj::setupAsyncIo();
 

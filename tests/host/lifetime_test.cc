@@ -117,7 +117,7 @@ TEST_F(LifetimeTest, ManyAreCountedAndEndWithTheirClient) {
   client = nullptr;
   AwaitCount(*onlooker, 0);
   for (const uint32_t process : processes) {
-    while (fs::exists("/proc/" + std::to_string(process))) Pause();
+    EXPECT_TRUE(Await([&] { return !fs::exists("/proc/" + std::to_string(process)); })) << process;
   }
   StopDaemon();
 }

@@ -84,7 +84,7 @@ TEST_F(HostLimitsTest, ItGoesWithAVmThatAnEarlierDaemonHasStartedToo) {
   EXPECT_TRUE(fs::exists(cgroup));
   Get(*client, "kept").attachRequest().send().wait(io_.waitScope);
   AwaitCount(*client, 0);
-  while (fs::exists(cgroup)) Pause();
+  EXPECT_TRUE(Await([&] { return !fs::exists(cgroup); })) << cgroup;
   StopDaemon();
 }
 

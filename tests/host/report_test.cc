@@ -61,7 +61,7 @@ TEST_F(ReportTest, EventsAreNumberedKeptAndPushed) {
   std::vector<Told> all;
   Listen(*client, all);
   RunOne(*client, "late");
-  while (all.size() < 4) Pause();
+  ASSERT_TRUE(Await([&] { return all.size() >= 4; })) << all.size();
   std::vector<std::string> names;
   for (size_t at = 0; at < all.size(); ++at) {
     EXPECT_EQ(all[at].sequence, at + 1);
@@ -77,7 +77,7 @@ TEST_F(ReportTest, EventsAreNumberedKeptAndPushed) {
               UnorderedElementsAre(rpc::EventKind::LAUNCHED, rpc::EventKind::EXITED));
   std::vector<Told> recent;
   Listen(*client, recent, 3);
-  while (recent.empty()) Pause();
+  ASSERT_TRUE(Await([&] { return !recent.empty(); }));
   EXPECT_EQ(recent.front().sequence, 4U);
   StopDaemon();
 }

@@ -75,9 +75,8 @@ TEST_F(RestartTest, FindsTheDetachedOfManyAndNothingElseIsLeft) {
   }
   AwaitTaken(*client, 0);
   for (const pid_t process : detached) EXPECT_EQ(::waitpid(process, nullptr, 0), process);
-  while (!TracesNow().stored.empty()) Pause();
+  EXPECT_TRUE(Await([this] { return TracesNow().stored.empty(); })) << TracesNow();
   const Traces after = TracesNow();
-  EXPECT_TRUE(after.stored.empty()) << after;
   EXPECT_EQ(after.processes, 0U);
   ExpectServed(*client);
   AwaitTaken(*client, 0);

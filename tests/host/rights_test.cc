@@ -148,7 +148,7 @@ TEST_F(RightsTest, AUsersNetworkLivesAsLongAsItsVmWhateverBecomesOfTheService) {
   client = nullptr;
   KillDaemon();
   // What has opened it may be dying yet, and be its parent.
-  while (Passts().empty()) Pause();
+  EXPECT_TRUE(Await([] { return !Passts().empty(); }));
   StartDaemon();
   client = Connect();
   auto machine = Get(*client, "web");
@@ -166,7 +166,7 @@ TEST_F(RightsTest, ANetworkThatStaysTakesNoShareOfTheHost) {
   auto request = LaunchByName(*client, CopyOf("echo", 0644));
   request.getSpec().initNets(1)[0].getBackend().initUser();
   auto machine = request.send().wait(io_.waitScope).getMachine();
-  while (Passts().empty()) Pause();
+  EXPECT_TRUE(Await([] { return !Passts().empty(); }));
   const std::vector<pid_t> passts = Passts();
   ASSERT_THAT(passts, SizeIs(1));
   ASSERT_EQ(::kill(passts.front(), SIGSTOP), 0);
@@ -203,7 +203,7 @@ TEST_F(RightsTest, ANetworkThatFailsIsToldOf) {
     }
     return false;
   };
-  while (!is_told()) Pause();
+  EXPECT_TRUE(Await(is_told)) << ::testing::PrintToString(told);
   client = nullptr;
   machine = nullptr;
   AwaitCount(*Connect(), 0);

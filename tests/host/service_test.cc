@@ -104,7 +104,7 @@ TEST_F(ServiceTest, ARestartIsSeenByNobodyButTheMetrics) {
   EXPECT_THAT(before, HasSubstr("\nmayfly_connections 1\n"));
   // A VM that lives on is asked how its start went, too.
   const std::string started = "\nmayfly_start_seconds_count{step=\"firstRun\"} 1\n";
-  while (Metrics().find(started) == std::string::npos) Pause();
+  EXPECT_TRUE(Await([&] { return Metrics().find(started) != std::string::npos; })) << Metrics();
   StopService();
   // The socket is the service manager's: who comes meanwhile waits.
   client = Connect();

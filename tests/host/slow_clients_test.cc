@@ -81,7 +81,8 @@ TEST_F(SlowClientsTest, AStalledConsoleCostsOnlyItsOwnOldestBytes) {
     ExpectOthersAreServed();
     const uint64_t written = ConsoleBytes(watched);
     // More than is kept of it, here and on its way.
-    while (ConsoleBytes(watched) < written + 384 * kKiB) Pause();
+    EXPECT_TRUE(Await([&] { return ConsoleBytes(watched) >= written + 384 * kKiB; }))
+        << ConsoleBytes(watched) - written << " bytes more";
   }
   ExpectOthersAreServed();
   ExpectMemoryBelow(memory + 4 * kMiB);
@@ -138,11 +139,14 @@ TEST_F(SlowClientsTest, AStalledListenerIsToldHowMuchItHasMissed) {
         .send()
         .wait(io_.waitScope);
   }
-  while (to_quick.size() < size_t{2} * kVms) Pause();
+  EXPECT_TRUE(Await([&] { return to_quick.size() >= size_t{2} * kVms; })) << to_quick.size();
   EXPECT_THAT(to_quick, ::testing::Not(::testing::Contains(rpc::EventKind::LOST)));
   EXPECT_LT(to_slow.size(), 20U);
   release.fulfiller->fulfill();
-  while (std::ranges::find(to_slow, rpc::EventKind::LOST) == to_slow.end()) Pause();
+  EXPECT_TRUE(Await([&] {
+    return std::ranges::find(to_slow, rpc::EventKind::LOST) != to_slow.end();
+  })) << to_slow.size()
+      << " events";
   slow = nullptr;
   quick = nullptr;
   StopDaemon();

@@ -53,7 +53,7 @@ TEST_F(ThousandTest, VmsAreCountedAndEndWithTheirClient) {
   client = nullptr;
   AwaitTaken(*onlooker, 0);
   for (const uint32_t process : processes) {
-    while (fs::exists("/proc/" + std::to_string(process))) Pause();
+    EXPECT_TRUE(Await([&] { return !fs::exists("/proc/" + std::to_string(process)); })) << process;
   }
   EXPECT_EQ(MayflyOfHost({"ps", "-o", "json"}).Run().out, "");
   AwaitTraces(before);
