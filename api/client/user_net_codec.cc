@@ -4,9 +4,20 @@
 #include "api/codec/file_arrivals.h"
 
 namespace mayfly::api {
+namespace {
+
+// Each is a word of passt's command line.
+constexpr capnp::uint kMostForwards = 1024;
+
+}  // namespace
 
 absl::StatusOr<std::vector<PasstForward>> DecodeForwards(const std::string& field,
                                                          rpc::UserNet::Reader reader) {
+  const capnp::uint count = reader.getForwards().size();
+  if (count > kMostForwards) {
+    return BadField(field,
+                    absl::StrCat("there are ", count, "; at most ", kMostForwards, " are taken"));
+  }
   std::vector<PasstForward> forwards;
   for (const auto forward : reader.getForwards()) {
     const std::string at = absl::StrCat(field, "[", forwards.size(), "]");

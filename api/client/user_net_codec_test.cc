@@ -52,5 +52,13 @@ TEST(UserNetCodecTest, MistakesAreNamed) {
               HasSubstr("forwards[1].protocol"));
 }
 
+TEST(UserNetCodecTest, AGiantListIsRefused) {
+  capnp::MallocMessageBuilder message;
+  auto net = message.initRoot<rpc::UserNet>();
+  net.initForwards(100'000);
+  EXPECT_THAT(std::string(DecodeForwards("forwards", net.asReader()).status().message()),
+              HasSubstr("forwards: there are 100000"));
+}
+
 }  // namespace
 }  // namespace mayfly::api

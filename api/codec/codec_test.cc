@@ -1,6 +1,7 @@
 // What is encoded is decoded to the same; what cannot be decoded is refused by the name of its
 // field.
 
+#include <capnp/any.h>
 #include <capnp/message.h>
 #include <fcntl.h>
 #include <kj/async-io.h>
@@ -41,7 +42,7 @@ class SpecTest : public ::testing::Test {
 
   std::string ErrorOfDecoding() {
     std::string message;
-    DecodeSpec(params_.asReader())
+    kj::evalNow([this] { return DecodeSpec(params_.asReader()); })
         .then([](kj::Own<MachineSpec>) { ADD_FAILURE() << "it was taken"; },
               [&message](kj::Exception&& exception) {
                 const absl::Status status = FromException(exception);
@@ -146,6 +147,14 @@ TEST_F(SpecTest, CapabilitiesWithoutADescriptorAreNamed) {
   FillMinimum();
   params_.getSpec().initDisks(1)[0].initImage().setFile(kj::heap<NoFile>());
   EXPECT_THAT(ErrorOfDecoding(), HasSubstr("disks[0].image: the capability carries no"));
+}
+
+TEST_F(SpecTest, WhatCannotBeReadIsAnError) {
+  constexpr unsigned kCommandLine = 2;  // the number of its pointer
+  FillMinimum();
+  // Where a text should be.
+  capnp::toAny(params_.getSpec()).getPointerSection()[kCommandLine].initAsAnyStruct(1, 0);
+  EXPECT_THAT(ErrorOfDecoding(), HasSubstr("spec: it cannot be read: "));
 }
 
 TEST_F(SpecTest, ValuesOutOfTheirRangeAreNamed) {

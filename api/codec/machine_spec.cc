@@ -12,6 +12,7 @@
 #include "api/codec/fd_file.h"
 #include "api/codec/file_arrivals.h"
 #include "api/codec/net_codec.h"
+#include "api/codec/readable.h"
 #include "api/codec/rpc_status.h"
 #include "api/codec/text.h"
 #include "base/status.h"
@@ -213,9 +214,8 @@ void EncodeSpec(MachineSpec spec, rpc::MachineSpec::Builder builder) {
 
 kj::Promise<kj::Own<MachineSpec>> DecodeSpec(rpc::Vmm::CreateParams::Reader params) {
   auto decoding = kj::heap<Decoding>();
-  if (const absl::Status status = DecodeFields(params, *decoding); !status.ok()) {
-    return ToException(status);
-  }
+  const absl::Status fields = Readable("spec", [&] { return DecodeFields(params, *decoding); });
+  if (!fields.ok()) return ToException(fields);
   Decoding& result = *decoding;
   return result.arrivals.Receive()
       .then([&result](const absl::Status& status) -> kj::Promise<kj::Own<MachineSpec>> {

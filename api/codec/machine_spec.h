@@ -39,7 +39,7 @@ void EncodeSpec(MachineSpec spec, rpc::MachineSpec::Builder builder);
 // Takes the parameters of Vmm.create apart; each file capability is resolved to a descriptor of our
 // own. Checks what the schema cannot say; what a machine can be is for vmm::Machine to judge.
 // `params` must live until the promise is settled. Errors, as exceptions (see rpc_status.h):
-// InvalidArgument naming the field.
+// InvalidArgument naming the field; thrown where they cannot be read (readable.h).
 [[nodiscard]] kj::Promise<kj::Own<MachineSpec>> DecodeSpec(rpc::Vmm::CreateParams::Reader params);
 
 }  // namespace mayfly::api

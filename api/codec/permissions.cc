@@ -33,6 +33,9 @@ static_assert(static_cast<unsigned>(Need::kControl) ==
 
 constexpr std::array kNames = {"wait", "console", "stats", "control"};
 
+// Each can be said more than once, but not for ever.
+constexpr capnp::uint kMostAsked = 64;
+
 [[nodiscard]] absl::Status Denied(absl::string_view what, size_t permission) {
   return absl::PermissionDeniedError(
       absl::StrCat(what, ": this handle of the VM was given away without the permission `",
@@ -42,6 +45,10 @@ constexpr std::array kNames = {"wait", "console", "stats", "control"};
 }  // namespace
 
 absl::StatusOr<Permissions> Permissions::Narrow(capnp::List<rpc::Permission>::Reader asked) const {
+  if (asked.size() > kMostAsked) {
+    return absl::InvalidArgumentError(absl::StrCat("permissions: there are ", asked.size(),
+                                                   "; at most ", kMostAsked, " are taken"));
+  }
   Bits bits = 0;
   for (const rpc::Permission permission : asked) {
     const auto number = static_cast<size_t>(permission);

@@ -17,7 +17,7 @@ class Permissions final {
   [[nodiscard]] static Permissions All() { return Permissions(kAll); }
 
   // Those of `asked`, which must all be among these. Errors: PermissionDenied naming one that is
-  // not; InvalidArgument for one that is not known.
+  // not; InvalidArgument for one that is not known, or too many.
   [[nodiscard]] absl::StatusOr<Permissions> Narrow(
       capnp::List<rpc::Permission>::Reader asked) const;
   // Whether the method of `Machine` with this number may be called. Errors: PermissionDenied,

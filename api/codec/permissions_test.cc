@@ -56,6 +56,14 @@ TEST(PermissionsTest, EachMethodNeedsOne) {
   }
 }
 
+TEST(PermissionsTest, AGiantListIsRefused) {
+  capnp::MallocMessageBuilder message;
+  const auto list = message.initRoot<rpc::Machine::NarrowParams>().initPermissions(100'000);
+  const absl::Status status = Permissions::All().Narrow(list.asReader()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("permissions: there are 100000"));
+}
+
 TEST(PermissionsTest, EveryHandleCanBeNarrowed) {
   const auto narrow = capnp::Schema::from<rpc::Machine>().getMethodByName("narrow").getOrdinal();
   EXPECT_EQ(Narrow(Permissions::All(), {})->Check(narrow), absl::OkStatus());

@@ -14,7 +14,9 @@
 #include "api/client/resource_limits_codec.h"
 #include "api/codec/fd_file.h"
 #include "api/codec/machine_spec.h"
+#include "api/codec/readable.h"
 #include "api/codec/timeline_codec.h"
+#include "api/host/launch_check.h"
 #include "api/host/program_words.h"
 #include "api/host/vm_listener.h"
 #include "base/status.h"
@@ -118,14 +120,15 @@ absl::StatusOr<VmRef> Fleet::Start(const Peer& peer, VmFacts facts, rpc::Machine
   }
   facts.owner = peer.uid;
   MAYFLY_RETURN_IF_ERROR(CheckNewName(facts.name, facts.owner));
-  MAYFLY_ASSIGN_OR_RETURN(const jailer::CgroupLimits limits,
-                          DecodeResourceLimits(spec.getLimits()));
+  MAYFLY_ASSIGN_OR_RETURN(const jailer::CgroupLimits limits, Readable("spec.limits", [&] {
+                            return DecodeResourceLimits(spec.getLimits());
+                          }));
   MAYFLY_ASSIGN_OR_RETURN(
       QuotaShare share,
       QuotaShare::Take({std::move(connection), QuotaOf(peer.uid), total_},
                        {.machines = 1, .memory_bytes = facts.memory_bytes, .cpus = facts.cpus}));
   // Before there is a process: a message that cannot be read throws.
-  SpecRecord record(spec);
+  SpecRecord record = Readable("spec", [&] { return SpecRecord(spec); });
   MAYFLY_ASSIGN_OR_RETURN(std::optional<jailer::Cgroup> cgroup, MakeCgroup(limits));
   facts.spawned = MonotonicNow();
   MAYFLY_ASSIGN_OR_RETURN(VmmProcess process,
@@ -249,6 +252,8 @@ Vm* Fleet::FindNumber(const Peer& peer, std::string_view text) {
 }
 
 absl::StatusOr<VmRef> Fleet::Find(const Peer& peer, const std::string& name) {
+  // Nor is it said again then.
+  MAYFLY_RETURN_IF_ERROR(CheckNameLength(name));
   Vm* others = nullptr;
   bool several = false;
   for (auto& [id, entry] : vms_) {

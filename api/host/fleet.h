@@ -95,7 +95,7 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
 
   // A VM that `peer` may use: its own of that name, otherwise another's, otherwise the one whose
   // number `name` is ("12" or "#12"; no name begins with the latter). Errors: NotFound,
-  // FailedPrecondition where several others' have it.
+  // InvalidArgument for a text that is too long, FailedPrecondition where several others' have it.
   [[nodiscard]] absl::StatusOr<VmRef> Find(const Peer& peer, const std::string& name);
   // Those that are somebody's, in the order of their launches.
   void ForEach(const std::function<void(Vm&)>& visit);

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "api/codec/readable.h"
 #include "api/codec/rpc_status.h"
 #include "api/codec/text.h"
 #include "api/host/launch_check.h"
@@ -77,38 +78,51 @@ capnp::Capability::Server::DispatchCallResult HostServer::dispatchCall(
     capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) {
   return calls_->Count([&]() -> DispatchCallResult {
     const auto dispatch = [&] {
-      return rpc::Host::Server::dispatchCall(interface_id, method_id, context);
+      return Readable("parameters", [&] {
+        return rpc::Host::Server::dispatchCall(interface_id, method_id, context);
+      });
     };
     return method_id == kList ? lists_.Count(dispatch) : dispatch();
   });
 }
 
 kj::Promise<void> HostServer::launch(LaunchContext context) {
-  const Nanoseconds requested = MonotonicNow();
-  const auto params = context.getParams();
-  const bool detached = params.getDetached();
-  absl::StatusOr<VmFacts> facts = DecodeFacts(params);
-  kj::Promise<void> launched = kj::READY_NOW;
-  if (!facts.ok()) {
-    launched = ToException(facts.status());
-  } else {
-    facts->requested = requested;
-    const auto spec = params.getSpec();
-    if (NamedFiles::AreIn(spec)) {
-      launched = NamedFiles::Open(fleet_.openers(), peer_, spec)
-                     .then([this, context, facts = *std::move(facts)](NamedFiles files) mutable {
-                       return Launch(context, std::move(facts), std::move(files));
-                     });
-    } else {
-      launched = Launch(context, *std::move(facts), {});
-    }
-  }
-  // However long its images take, a VM that is to end with its client does.
-  if (!detached) launched = client_->wrap(kj::mv(launched));
-  return launched.catch_([this](kj::Exception&& exception) {
+  // One that cannot be read throws at once: it has failed as others do.
+  return kj::evalNow([&] { return Admit(context); }).catch_([this](kj::Exception&& exception) {
     fleet_.CountFailure(peer_, FromException(exception));
     kj::throwFatalException(kj::mv(exception));
   });
+}
+
+kj::Promise<void> HostServer::Admit(LaunchContext context) {
+  const Nanoseconds requested = MonotonicNow();
+  absl::StatusOr<VmFacts> facts = VmFacts();
+  bool detached = false;
+  kj::Maybe<kj::Promise<NamedFiles>> opened;
+  Readable("spec", [&] {
+    const auto params = context.getParams();
+    facts = DecodeFacts(params);
+    if (!facts.ok()) return;
+    detached = params.getDetached();
+    // Lest they turn out to be none when there is a process.
+    (void)params.getOutput();
+    (void)params.getListener();
+    const auto spec = params.getSpec();
+    if (NamedFiles::AreIn(spec)) opened = NamedFiles::Open(fleet_.openers(), peer_, spec);
+  });
+  if (!facts.ok()) return ToException(facts.status());
+  facts->requested = requested;
+  kj::Promise<void> launched = nullptr;
+  KJ_IF_MAYBE (promise, opened) {
+    launched = promise->then([this, context, facts = *std::move(facts)](NamedFiles files) mutable {
+      return Launch(context, std::move(facts), std::move(files));
+    });
+  } else {
+    launched = Launch(context, *std::move(facts), {});
+  }
+  // However long its images take, a VM that is to end with its client does.
+  if (detached) return launched;
+  return client_->wrap(kj::mv(launched));
 }
 
 kj::Promise<void> HostServer::Launch(LaunchContext context, VmFacts facts, NamedFiles files) {

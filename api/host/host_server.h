@@ -43,6 +43,8 @@ class HostServer final : public rpc::Host::Server {
  private:
   static constexpr unsigned kMostListeners = 16;
 
+  // All of launch() but for its failures.
+  [[nodiscard]] kj::Promise<void> Admit(LaunchContext context);
   // `files`: what the client does not bring itself.
   [[nodiscard]] kj::Promise<void> Launch(LaunchContext context, VmFacts facts, NamedFiles files);
 

@@ -58,12 +58,15 @@ constexpr std::string_view kLettersAndDigits =
 
 }  // namespace
 
+absl::Status CheckNameLength(std::string_view name) {
+  if (name.size() <= kLongestName) return absl::OkStatus();
+  return BadField("name", absl::StrCat("it has ", name.size(), " characters; at most ",
+                                       kLongestName, " are taken"));
+}
+
 absl::Status CheckName(std::string_view name) {
   if (name.empty()) return absl::OkStatus();
-  if (name.size() > kLongestName) {
-    return BadField("name", absl::StrCat("it has ", name.size(), " characters; at most ",
-                                         kLongestName, " are taken"));
-  }
+  MAYFLY_RETURN_IF_ERROR(CheckNameLength(name));
   if (Consists(name, "-_.") && Consists(name.substr(0, 1), "")) return absl::OkStatus();
   return BadField("name",
                   "it may have letters, digits, \"-\", \"_\" and \".\", and begins with a letter "

@@ -14,6 +14,7 @@ namespace mayfly::api {
 // What a client asks for, before anything is made of it: what is not good is refused with the name
 // of the field, InvalidArgument. What a machine can be is for its VMM to judge.
 
+[[nodiscard]] absl::Status CheckNameLength(std::string_view name);
 // An empty one is good.
 [[nodiscard]] absl::Status CheckName(std::string_view name);
 

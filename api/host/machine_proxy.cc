@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "api/codec/exit_status_codec.h"
+#include "api/codec/readable.h"
 #include "api/codec/rpc_status.h"
 #include "api/codec/text.h"
 #include "api/host/process_usage.h"
@@ -50,7 +51,9 @@ void LetGoWithCaller(Context& context) {
 MachineProxy::DispatchCallResult MachineProxy::dispatchCall(
     uint64_t interface_id, uint16_t method_id,
     capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) {
-  return calls_->Count([&] { return Dispatch(interface_id, method_id, context); });
+  return calls_->Count([&] {
+    return Readable("parameters", [&] { return Dispatch(interface_id, method_id, context); });
+  });
 }
 
 MachineProxy::DispatchCallResult MachineProxy::Dispatch(

@@ -72,6 +72,54 @@ TEST_F(RefusalsTest, ABadLaunchIsAnErrorThatNamesTheFieldAndLeavesNothing) {
   StopDaemon();
 }
 
+TEST_F(RefusalsTest, AGiantListOrTextIsAnErrorThatNamesItsField) {
+  constexpr unsigned kGiant = 100'000;
+  const std::string giant(size_t{1} << 20, 'x');
+  StartDaemon();
+  auto client = Connect();
+  const auto error = [&](const std::function<void(Request&)>& spoil) {
+    return LaunchError(*client, spoil);
+  };
+  EXPECT_THAT(error([](Request& request) { request.getSpec().initDisks(kGiant); }),
+              HasSubstr("INVALID_ARGUMENT: disks: "));
+  EXPECT_THAT(error([](Request& request) { request.getSpec().initLabels(kGiant); }),
+              HasSubstr("INVALID_ARGUMENT: "));
+  EXPECT_THAT(error([](Request& request) { request.getSpec().initLimits().initIo(2'000); }),
+              HasSubstr("INVALID_ARGUMENT: limits.io: "));
+  EXPECT_THAT(error([](Request& request) {
+                request.getSpec().initNets(1)[0].initFilter().initAddresses(2'000);
+              }),
+              HasSubstr("INVALID_ARGUMENT: nets[0].filter: "));
+  EXPECT_THAT(
+      error([](Request& request) { request.getSpec().initCpuProfile().initEntries(kGiant); }),
+      HasSubstr("INVALID_ARGUMENT: spec: "));
+  // The host's own is taken instead, whatever a client's has.
+  EXPECT_EQ(error([](Request& request) { request.getSpec().initCpuProfile().initEntries(1'000); }),
+            "OK");
+
+  auto list = client->host().listRequest();
+  list.initLabels(kGiant);
+  EXPECT_THAT(ErrorOf(list.send()).ToString(), HasSubstr("INVALID_ARGUMENT: labels: "));
+  auto get = client->host().getRequest();
+  get.setName(giant.c_str());
+  EXPECT_THAT(ErrorOf(get.send()).ToString(), HasSubstr("INVALID_ARGUMENT: name: "));
+  auto inspect = client->host().inspectRequest();
+  inspect.setName(giant.c_str());
+  EXPECT_THAT(ErrorOf(inspect.send()).ToString(), HasSubstr("INVALID_ARGUMENT: name: "));
+  {
+    auto machine = LaunchRequest(*client, "halt").send().wait(io_.waitScope).getMachine();
+    auto narrow = machine.narrowRequest();
+    narrow.initPermissions(kGiant);
+    EXPECT_THAT(ErrorOf(narrow.send()).ToString(), HasSubstr("INVALID_ARGUMENT: permissions: "));
+    auto detach = machine.detachRequest();
+    detach.setName(giant.c_str());
+    EXPECT_THAT(ErrorOf(detach.send()).ToString(), HasSubstr("INVALID_ARGUMENT: name: "));
+    EXPECT_EQ(ErrorOf(machine.statsRequest().send()), absl::OkStatus());
+  }
+  AwaitCount(*client, 0);
+  StopDaemon();
+}
+
 TEST_F(RefusalsTest, ASocketHasOneDaemon) {
   StartDaemon();
   auto client = Connect();
