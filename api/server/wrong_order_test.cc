@@ -4,14 +4,10 @@
 
 #include <fcntl.h>
 #include <kj/async-io.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include <functional>
 #include <memory>
 #include <random>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -22,8 +18,8 @@
 #include "api/server/vmm_server.h"
 #include "api/testing/guest_spec.h"
 #include "api/testing/listening_socket.h"
-#include "api/testing/screen.h"
-#include "base/pipe.h"
+#include "api/testing/machine_calls.h"
+#include "api/testing/wrong_files.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -31,37 +27,19 @@ namespace mayfly::api {
 namespace {
 
 using ::testing::AnyOf;
+using testing::FilePlace;
+using testing::FilePlaces;
 using testing::GuestSpec;
 using ::testing::HasSubstr;
 using testing::ListeningSocket;
-using testing::Screen;
+using testing::MachineCall;
+using testing::MachineCalls;
+using testing::OpenSmallDisk;
+using testing::WrongFile;
+using testing::WrongFiles;
 
 using Code = absl::StatusCode;
 using CreateRequest = capnp::Request<rpc::Vmm::CreateParams, rpc::Vmm::CreateResults>;
-
-constexpr off_t kDiskBytes = 65536;
-
-// What is open, but not what it should be.
-struct WrongFile {
-  const char* what;
-  std::function<OwnedFd()> open;
-};
-
-[[nodiscard]] OwnedFd Disk(int flags) {
-  const OwnedFd disk(::memfd_create("disk", MFD_CLOEXEC));
-  EXPECT_EQ(::ftruncate(disk.get(), kDiskBytes), 0);
-  const std::string path = "/proc/self/fd/" + std::to_string(disk.get());
-  return OwnedFd(::open(path.c_str(), flags | O_CLOEXEC));
-}
-
-[[nodiscard]] std::vector<WrongFile> WrongFiles() {
-  return {{"a directory", [] { return OwnedFd(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)); }},
-          {"a pipe", [] { return Pipe::Make().value().reader; }},
-          {"a device", [] { return OwnedFd(::open("/dev/null", O_RDWR | O_CLOEXEC)); }},
-          {"a path", [] { return OwnedFd(::open("/dev/null", O_PATH | O_CLOEXEC)); }},
-          {"an empty file", [] { return OwnedFd(::memfd_create("empty", MFD_CLOEXEC)); }},
-          {"a disk to read", [] { return Disk(O_RDONLY); }}};
-}
 
 class WrongOrderTest : public ::testing::Test {
  protected:
@@ -90,15 +68,26 @@ class WrongOrderTest : public ::testing::Test {
     EncodeSpec(std::move(spec), request);
     auto disk = request.getSpec().initDisks(1)[0];
     disk.initImage().setName("disk");
-    disk.getImage().setFile(kj::heap<FdFile>(Disk(O_RDWR)));
+    disk.getImage().setFile(kj::heap<FdFile>(OpenSmallDisk(O_RDWR)));
     return request;
   }
-  template <typename Promise>
-  [[nodiscard]] absl::Status StatusOf(Promise promise) {
-    return promise.ignoreResult()
+  template <typename Results>
+  [[nodiscard]] absl::Status StatusOf(capnp::RemotePromise<Results> promise) {
+    return StatusOf(promise.ignoreResult());
+  }
+  [[nodiscard]] absl::Status StatusOf(kj::Promise<void> promise) {
+    return promise
         .then([] { return absl::OkStatus(); },
               [](kj::Exception&& exception) { return FromException(exception); })
         .wait(io_.waitScope);
+  }
+  // An error with a code that says something, about `field` or what is called `name`.
+  static void ExpectNamed(const absl::Status& status, const char* field, const char* name,
+                          const char* what) {
+    EXPECT_FALSE(status.ok()) << what << " as " << field;
+    EXPECT_NE(status.code(), Code::kUnknown) << status;
+    EXPECT_THAT(absl::AsciiStrToLower(status.message()), AnyOf(HasSubstr(field), HasSubstr(name)))
+        << what;
   }
 
   kj::AsyncIoContext io_ = kj::setupAsyncIo();
@@ -109,34 +98,15 @@ class WrongOrderTest : public ::testing::Test {
 };
 
 TEST_F(WrongOrderTest, AWrongFileIsAnErrorThatNamesItsField) {
-  struct Place {
-    const char* field;
-    std::function<void(CreateRequest&, rpc::File::Client)> put;
-  };
-  const std::vector<Place> places = {
-      {"kvm", [](CreateRequest& request, auto file) { request.setKvm(kj::mv(file)); }},
-      {"kernel", [](CreateRequest& request,
-                    auto file) { request.getSpec().getKernel().setFile(kj::mv(file)); }},
-      {"disk \"disk\"",
-       [](CreateRequest& request, auto file) {
-         request.getSpec().getDisks()[0].getImage().setFile(kj::mv(file));
-       }},
-      {"nets[0]",
-       [](CreateRequest& request, auto file) {
-         request.getSpec().initNets(1)[0].getBackend().initTap(1).set(0, kj::mv(file));
-       }},
-      {"nets[0]", [](CreateRequest& request, auto file) {
-         request.getSpec().initNets(1)[0].getBackend().setPasst(kj::mv(file));
-       }}};
-  for (const Place& place : places) {
-    for (const WrongFile& wrong : WrongFiles()) {
+  for (const WrongFile& wrong : WrongFiles()) {
+    for (const FilePlace& place : FilePlaces()) {
       auto request = MakeCreateRequest();
-      place.put(request, kj::heap<FdFile>(wrong.open()));
-      const absl::Status status = StatusOf(request.send());
-      EXPECT_FALSE(status.ok()) << wrong.what << " as " << place.field;
-      EXPECT_NE(status.code(), Code::kUnknown) << status;
-      EXPECT_THAT(absl::AsciiStrToLower(status.message()), HasSubstr(place.field)) << wrong.what;
+      place.put(request.getSpec(), wrong.make());
+      ExpectNamed(StatusOf(request.send()), place.field, place.name, wrong.what);
     }
+    auto request = MakeCreateRequest();
+    request.setKvm(wrong.make());
+    ExpectNamed(StatusOf(request.send()), "kvm", "kvm", wrong.what);
   }
   // None of it has kept the VMM from its VM.
   EXPECT_EQ(StatusOf(MakeCreateRequest().send()), absl::OkStatus());
@@ -159,58 +129,19 @@ TEST_F(WrongOrderTest, WhatIsNoDiskOfTheVmIsNotFound) {
   EXPECT_EQ(StatusOf(disk.send()), absl::OkStatus());
 }
 
-// One call on a VM; what it may answer beyond success.
-struct Call {
-  const char* name;
-  std::function<absl::Status(rpc::Machine::Client)> make;
-};
-
 TEST_F(WrongOrderTest, CallsInAnyOrderAreAnswered) {
   constexpr unsigned kRounds = 40;
   constexpr unsigned kCalls = 25;
   std::string screen;
-  const std::vector<Call> calls = {
-      {"start", [&](auto machine) { return StatusOf(machine.startRequest().send()); }},
-      {"kill", [&](auto machine) { return StatusOf(machine.killRequest().send()); }},
-      {"console",
-       [&](auto machine) {
-         auto request = machine.consoleRequest();
-         request.setOutput(kj::heap<Screen>(screen));
-         return StatusOf(request.send());
-       }},
-      {"console without a stream",
-       [&](auto machine) { return StatusOf(machine.consoleRequest().send()); }},
-      {"timeline", [&](auto machine) { return StatusOf(machine.timelineRequest().send()); }},
-      {"updateDisk", [&](auto machine) { return StatusOf(machine.updateDiskRequest().send()); }},
-      {"updateNet", [&](auto machine) { return StatusOf(machine.updateNetRequest().send()); }},
-      {"resizeDisk", [&](auto machine) { return StatusOf(machine.resizeDiskRequest().send()); }},
-      {"stats", [&](auto machine) { return StatusOf(machine.statsRequest().send()); }},
-      {"events without a listener",
-       [&](auto machine) { return StatusOf(machine.eventsRequest().send()); }},
-      {"narrow, then kill",
-       [&](auto machine) {
-         auto narrow = machine.narrowRequest();
-         narrow.initPermissions(1).set(0, rpc::Permission::WAIT);
-         return StatusOf(narrow.send().getMachine().killRequest().send());
-       }},
-      {"narrow to what there is not",
-       [&](auto machine) {
-         auto narrow = machine.narrowRequest();
-         narrow.initPermissions(1).set(0, static_cast<rpc::Permission>(77));
-         return StatusOf(narrow.send());
-       }},
-      {"attach", [&](auto machine) { return StatusOf(machine.attachRequest().send()); }},
-      {"pause", [&](auto machine) { return StatusOf(machine.pauseRequest().send()); }},
-      {"resume", [&](auto machine) { return StatusOf(machine.resumeRequest().send()); }},
-      {"powerButton", [&](auto machine) { return StatusOf(machine.powerButtonRequest().send()); }},
-      {"a second create",
-       [&](auto) {
-         return StatusOf(MakeCreateRequest().send().getMachine().startRequest().send());
-       }},
-      {"listen without a socket",
-       [&](auto) { return StatusOf(client_->vmm().listenRequest().send()); }},
-      {"machine", [&](auto) { return StatusOf(client_->vmm().machineRequest().send()); }},
-  };
+  std::vector<MachineCall> calls = MachineCalls(screen);
+  calls.push_back({"a second create", [this](auto) {
+                     auto create = MakeCreateRequest().send();
+                     return create.getMachine().startRequest().send().ignoreResult();
+                   }});
+  calls.push_back({"listen without a socket",
+                   [this](auto) { return client_->vmm().listenRequest().send().ignoreResult(); }});
+  calls.push_back(
+      {"machine", [this](auto) { return client_->vmm().machineRequest().send().ignoreResult(); }});
   std::minstd_rand random(1);  // the same each time
   for (unsigned round = 0; round < kRounds; ++round) {
     ASSERT_NO_FATAL_FAILURE(Begin());
@@ -219,8 +150,8 @@ TEST_F(WrongOrderTest, CallsInAnyOrderAreAnswered) {
     std::string history;
     for (unsigned at = 0; at < kCalls; ++at) {
       if (random() % 8 == 0) waits.push_back(machine.waitRequest().send());
-      const Call& call = calls.at(random() % calls.size());
-      const absl::Status status = call.make(machine);
+      const MachineCall& call = calls.at(random() % calls.size());
+      const absl::Status status = StatusOf(call.make(machine));
       history += std::string(call.name) + ": " + status.ToString() + "\n";
       EXPECT_THAT(status.code(), AnyOf(Code::kOk, Code::kInvalidArgument, Code::kNotFound,
                                        Code::kFailedPrecondition, Code::kPermissionDenied))
