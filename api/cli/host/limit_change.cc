@@ -13,6 +13,11 @@ namespace {
 
 constexpr uint64_t kMostDevices = 63;  // a machine has no room for more
 
+// Those of a direction that a word is about.
+[[nodiscard]] virtio::RateLimits& Mention(std::optional<virtio::RateLimits>& direction) {
+  return direction ? *direction : direction.emplace();
+}
+
 // The limit that `key` is of; nullptr where it is of none.
 [[nodiscard]] virtio::RateLimit* LimitOf(std::string_view key, Change& change) {
   if (change.what == UpdateOption::kDisk) {
@@ -20,10 +25,10 @@ constexpr uint64_t kMostDevices = 63;  // a machine has no room for more
     if (key == "bps") return &change.disk.bytes;
   }
   if (change.what == UpdateOption::kNet) {
-    if (key == "tx-pps") return &change.transmit.operations;
-    if (key == "tx-bps") return &change.transmit.bytes;
-    if (key == "rx-pps") return &change.receive.operations;
-    if (key == "rx-bps") return &change.receive.bytes;
+    if (key == "tx-pps") return &Mention(change.transmit).operations;
+    if (key == "tx-bps") return &Mention(change.transmit).bytes;
+    if (key == "rx-pps") return &Mention(change.receive).operations;
+    if (key == "rx-bps") return &Mention(change.receive).bytes;
   }
   return nullptr;
 }
@@ -41,8 +46,6 @@ constexpr uint64_t kMostDevices = 63;  // a machine has no room for more
   }
   const RateUnit unit = word.key.ends_with("bps") ? RateUnit::kBytes : RateUnit::kOperations;
   MAYFLY_ASSIGN_OR_RETURN(*limit, ParseRate(*word.value, unit));
-  change.has_transmit = change.has_transmit || word.key.starts_with("tx-");
-  change.has_receive = change.has_receive || word.key.starts_with("rx-");
   return absl::OkStatus();
 }
 
@@ -74,12 +77,12 @@ std::string_view NameOf(UpdateOption what) {
 
 void EncodeNetChange(const Change& change, rpc::Machine::UpdateNetParams::Builder params) {
   params.setNet(change.number);
-  const bool is_both = !change.has_transmit && !change.has_receive;
-  if (is_both || change.has_transmit) {
-    api::EncodeRateLimits(change.transmit, params.initTransmit());
+  const bool is_both = !change.transmit && !change.receive;
+  if (is_both || change.transmit) {
+    api::EncodeRateLimits(change.transmit.value_or(virtio::RateLimits{}), params.initTransmit());
   }
-  if (is_both || change.has_receive) {
-    api::EncodeRateLimits(change.receive, params.initReceive());
+  if (is_both || change.receive) {
+    api::EncodeRateLimits(change.receive.value_or(virtio::RateLimits{}), params.initReceive());
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -15,10 +16,9 @@ struct Change {
   UpdateOption what = UpdateOption::kDisk;
   uint32_t number = 0;
   virtio::RateLimits disk = {};
-  virtio::RateLimits transmit = {};
-  virtio::RateLimits receive = {};
-  bool has_transmit = false;  // whether a word was about it
-  bool has_receive = false;
+  // Where a word was about it.
+  std::optional<virtio::RateLimits> transmit = {};
+  std::optional<virtio::RateLimits> receive = {};
 };
 
 // Errors: InvalidArgument, without the option's name.
