@@ -24,7 +24,9 @@
 namespace mayfly::api {
 namespace {
 
+// Each has up to 64 events on its way, of some KiB.
 constexpr size_t kMostListeners = 1024;
+constexpr size_t kMostListenersEachUser = 128;
 // For the kernel to take the last of a VMM out of its cgroup: twice as long each time, up to a
 // minute in all. Cgroups of detached VMs that an earlier process has started are busy, too.
 constexpr auto kPauseBeforeSweep = 500 * kj::MILLISECONDS;
@@ -75,7 +77,8 @@ Fleet::Fleet(kj::AsyncIoContext& io, FleetResources resources, rpc::HostConfig::
       always_in_cgroups_(config.getCgroupParent().size() != 0),
       store_(std::move(state)),
       patience_(patience),
-      events_(config.getEventsKept(), kMostListeners),
+      events_(config.getEventsKept()),
+      all_listeners_(std::make_shared<ListenerShare>("this host", kMostListeners)),
       total_(std::make_shared<Quota>("this host", budget.total)),
       watching_(*this),
       leaving_(*this) {
@@ -100,17 +103,10 @@ absl::StatusOr<std::optional<jailer::Cgroup>> Fleet::MakeCgroup(
   return std::optional<jailer::Cgroup>(*std::move(cgroup));
 }
 
-// Forgotten when the last VM of the user's is.
 std::shared_ptr<Quota> Fleet::QuotaOf(uid_t user) {
-  std::weak_ptr<Quota>& known = users_[user];
-  std::shared_ptr<Quota> quota = known.lock();
-  if (quota == nullptr) {
-    std::erase_if(users_,
-                  [&](const auto& other) { return other.first != user && other.second.expired(); });
-    quota = std::make_shared<Quota>("this user", Peer::IsMaster(user) ? VmTotals{} : each_user_);
-    users_[user] = quota;
-  }
-  return quota;
+  return quotas_.Of(user, [&] {
+    return std::make_shared<Quota>("this user", Peer::IsMaster(user) ? VmTotals{} : each_user_);
+  });
 }
 
 absl::StatusOr<VmRef> Fleet::Start(const Peer& peer, VmFacts facts, rpc::MachineSpec::Reader spec,
@@ -189,6 +185,20 @@ void Fleet::Listen(Vm& vm, OwnedFd words) {
 void Fleet::Tell(LogLevel level, Event event) {
   LogEvent(level, event);
   events_.Add(std::move(event));
+}
+
+absl::Status Fleet::AttachListener(rpc::EventListener::Client listener, const Peer& peer,
+                                   uint64_t since, std::shared_ptr<ListenerShare> connection) {
+  ListenerShares shares = {std::move(connection)};
+  // A master can always look on, and takes nobody's place.
+  if (!peer.IsMaster()) {
+    shares.push_back(listeners_.Of(peer.uid, [] {
+      return std::make_shared<ListenerShare>("this user", kMostListenersEachUser);
+    }));
+    shares.push_back(all_listeners_);
+  }
+  return events_.Attach(kj::mv(listener), std::move(shares), since,
+                        [peer](const Event& event) { return peer.MayUse(event.owner); });
 }
 
 void Fleet::CountLaunch(const Vm& vm) {

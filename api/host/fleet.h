@@ -19,12 +19,14 @@
 #include "api/host/host_log.h"
 #include "api/host/openers.h"
 #include "api/host/peer.h"
+#include "api/host/per_user.h"
 #include "api/host/quota.h"
 #include "api/host/vm.h"
 #include "api/host/vm_store.h"
 #include "api/host_config.capnp.h"
 #include "api/mayfly.capnp.h"
 #include "api/server/event_feed.h"
+#include "api/server/listener_share.h"
 #include "base/owned_fd.h"
 #include "jailer/cgroup/cgroup_limits.h"
 #include "jailer/cgroup/cgroup_tree.h"
@@ -102,6 +104,12 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   void ForEach(const std::function<void(const Vm&)>& visit) const;
 
   [[nodiscard]] EventFeed& events() { return events_; }
+  // Tells `listener` of what happens to the VMs that `peer` may use, the events with numbers above
+  // `since`. `connection`: the places of its connection. Errors: ResourceExhausted for more than
+  // the connection, the user or the host may have.
+  [[nodiscard]] absl::Status AttachListener(rpc::EventListener::Client listener, const Peer& peer,
+                                            uint64_t since,
+                                            std::shared_ptr<ListenerShare> connection);
   // The launch of a VM has come to its end, well or not.
   void CountLaunch(const Vm& vm);
   void CountFailure(const Peer& peer, const absl::Status& why);
@@ -153,8 +161,10 @@ class Fleet final : private kj::TaskSet::ErrorHandler {
   const FleetPatience patience_;
   HostCounters counters_;
   EventFeed events_;
+  const std::shared_ptr<ListenerShare> all_listeners_;
+  PerUser<ListenerShare> listeners_;
   const std::shared_ptr<Quota> total_;
-  std::map<uid_t, std::weak_ptr<Quota>> users_;
+  PerUser<Quota> quotas_;
   bool closed_ = false;
   bool will_sweep_ = false;
   kj::Duration pause_before_sweep_ = 0 * kj::SECONDS;

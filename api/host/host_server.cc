@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "api/codec/readable.h"
 #include "api/codec/rpc_status.h"
 #include "api/codec/text.h"
@@ -193,15 +192,9 @@ kj::Promise<void> HostServer::events(EventsContext context) {
   if (!params.hasListener()) {
     return ToException(absl::InvalidArgumentError("listener: none is given"));
   }
-  if (listeners_ == kMostListeners) {
-    return ToException(absl::ResourceExhaustedError(absl::StrCat(
-        "listener: this connection has had ", kMostListeners, ", which is as many as it may")));
-  }
-  const absl::Status attached = fleet_.events().Attach(
-      params.getListener(), params.getSince(),
-      [peer = peer_](const Event& event) { return peer.MayUse(event.owner); });
+  const absl::Status attached =
+      fleet_.AttachListener(params.getListener(), peer_, params.getSince(), listeners_);
   if (!attached.ok()) return ToException(attached);
-  ++listeners_;
   return kj::READY_NOW;
 }
 

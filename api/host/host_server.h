@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -10,6 +11,7 @@
 #include "api/host/peer.h"
 #include "api/host/quota.h"
 #include "api/mayfly.capnp.h"
+#include "api/server/listener_share.h"
 
 namespace mayfly::api {
 
@@ -25,6 +27,9 @@ class HostServer final : public rpc::Host::Server {
         peer_(peer),
         quota_(std::make_shared<Quota>("this connection", connection)),
         client_(std::move(client)) {}
+  KJ_DISALLOW_COPY(HostServer);
+  // As soon as the connection has ended, or, where that is later, its last call.
+  ~HostServer() noexcept(false) { listeners_->Close(); }
 
   DispatchCallResult dispatchCall(
       uint64_t interface_id, uint16_t method_id,
@@ -41,7 +46,7 @@ class HostServer final : public rpc::Host::Server {
   kj::Promise<void> inspect(InspectContext context) override;
 
  private:
-  static constexpr unsigned kMostListeners = 16;
+  static constexpr size_t kMostListeners = 16;
 
   // All of launch() but for its failures.
   [[nodiscard]] kj::Promise<void> Admit(LaunchContext context);
@@ -53,7 +58,8 @@ class HostServer final : public rpc::Host::Server {
   const Peer peer_;
   const std::shared_ptr<Quota> quota_;
   const std::shared_ptr<kj::Canceler> client_;
-  unsigned listeners_ = 0;
+  const std::shared_ptr<ListenerShare> listeners_ =
+      std::make_shared<ListenerShare>("this connection", kMostListeners);
   const std::shared_ptr<CallLimit> calls_ = std::make_shared<CallLimit>();
   CallLimit lists_{CallLimit::kMostLists};
 };

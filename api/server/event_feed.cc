@@ -6,25 +6,31 @@
 #include "absl/strings/str_cat.h"
 #include "api/codec/exit_status_codec.h"
 #include "api/codec/text.h"
+#include "base/status.h"
 
 namespace mayfly::api {
 
 // One listener, and what is under way to it, which goes with it.
 class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
  public:
-  Subscription(const EventFeed& feed, rpc::EventListener::Client listener, uint64_t since,
-               Filter filter)
+  Subscription(const EventFeed& feed, rpc::EventListener::Client listener, ListenerShares shares,
+               uint64_t since, Filter filter)
       : feed_(feed),
         listener_(kj::mv(listener)),
+        shares_(std::move(shares)),
         filter_(std::move(filter)),
         told_(std::min(since, feed.count_)),
-        sending_(*this) {}
+        sending_(*this) {
+    for (const auto& share : shares_) share->Take();
+  }
   KJ_DISALLOW_COPY(Subscription);
-  ~Subscription() = default;
+  ~Subscription() {
+    for (const auto& share : shares_) share->GiveBack();
+  }
 
   // Sends what there is, as far as the listener keeps up.
   void Serve() {
-    while (!is_gone_ && under_way_ < kMostUnderWay && told_ < feed_.count_) SendNext();
+    while (!is_gone() && under_way_ < kMostUnderWay && told_ < feed_.count_) SendNext();
   }
   // Has a listener that went away while there was nothing to tell it fail. Nothing else says that
   // a connection is gone.
@@ -41,8 +47,14 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
                          is_gone_ = true;
                      }));
   }
-  // Whether it has failed: nobody is to be told, and the VM goes on.
-  [[nodiscard]] bool is_gone() const { return is_gone_; }
+  // Whether it has failed, or is known to be away: nobody is to be told, and the VM goes on.
+  [[nodiscard]] bool is_gone() const {
+    return is_gone_ ||
+           std::ranges::any_of(shares_, [](const auto& share) { return share->is_closed(); });
+  }
+  [[nodiscard]] bool IsIn(const ListenerShare& share) const {
+    return std::ranges::any_of(shares_, [&](const auto& one) { return one.get() == &share; });
+  }
 
  private:
   // Events that the listener has not answered yet. Not left to the flow control of Cap'n Proto's
@@ -93,6 +105,7 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
 
   const EventFeed& feed_;
   rpc::EventListener::Client listener_;
+  const ListenerShares shares_;
   const Filter filter_;
   uint64_t told_;  // the number of the last that was sent
   unsigned under_way_ = 0;
@@ -101,8 +114,7 @@ class EventFeed::Subscription final : private kj::TaskSet::ErrorHandler {
   kj::TaskSet sending_;  // the last member, so that it goes first
 };
 
-EventFeed::EventFeed(size_t kept, size_t most_listeners)
-    : most_kept_(kept), most_listeners_(most_listeners) {}
+EventFeed::EventFeed(size_t kept) : most_kept_(kept) {}
 EventFeed::~EventFeed() = default;
 
 void EventFeed::Add(Event event) {
@@ -113,21 +125,23 @@ void EventFeed::Add(Event event) {
   for (const auto& subscription : subscriptions_) subscription->Serve();
 }
 
-absl::Status EventFeed::Attach(rpc::EventListener::Client listener, uint64_t since, Filter filter) {
+absl::Status EventFeed::Attach(rpc::EventListener::Client listener, ListenerShares shares,
+                               uint64_t since, Filter filter) {
   DropThoseGone();
-  if (subscriptions_.size() >= most_listeners_) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("listener: ", most_listeners_, " listen already, which is as many as may"));
+  for (const auto& share : shares) {
+    if (share->IsTimeToLook()) AskWhoIsThere(*share);
   }
-  if (subscriptions_.size() * 2 >= most_listeners_) AskWhoIsThere();
-  subscriptions_.push_back(
-      std::make_unique<Subscription>(*this, kj::mv(listener), since, std::move(filter)));
+  for (const auto& share : shares) MAYFLY_RETURN_IF_ERROR(share->Check());
+  subscriptions_.push_back(std::make_unique<Subscription>(
+      *this, kj::mv(listener), std::move(shares), since, std::move(filter)));
   subscriptions_.back()->Serve();
   return absl::OkStatus();
 }
 
-void EventFeed::AskWhoIsThere() {
-  for (const auto& subscription : subscriptions_) subscription->AskWhetherItIsThere();
+void EventFeed::AskWhoIsThere(const ListenerShare& share) {
+  for (const auto& subscription : subscriptions_) {
+    if (subscription->IsIn(share)) subscription->AskWhetherItIsThere();
+  }
 }
 
 void EventFeed::DropThoseGone() {

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "api/mayfly.capnp.h"
+#include "api/server/listener_share.h"
 #include "base/clock.h"
 #include "vmm/exit_status.h"
 
@@ -38,12 +39,11 @@ struct Event {
 class EventFeed final {
  public:
   static constexpr size_t kKept = 512;
-  static constexpr size_t kMostListeners = 16;
 
   // Which events a listener is told of.
   using Filter = std::function<bool(const Event&)>;
 
-  explicit EventFeed(size_t kept = kKept, size_t most_listeners = kMostListeners);
+  explicit EventFeed(size_t kept = kKept);
   KJ_DISALLOW_COPY(EventFeed);
   ~EventFeed();
 
@@ -53,10 +53,11 @@ class EventFeed final {
   // How many there were: the number of the last.
   [[nodiscard]] uint64_t count() const { return count_; }
   // Tells `listener` of the events with numbers above `since`, of those to come too, until it
-  // fails; with a `filter`, of those alone that it takes. Errors: ResourceExhausted. Once half of
-  // the places are taken, those who listen are asked whether they are still there.
-  [[nodiscard]] absl::Status Attach(rpc::EventListener::Client listener, uint64_t since = 0,
-                                    Filter filter = nullptr);
+  // fails; with a `filter`, of those alone that it takes. Until then it has a place in each of
+  // `shares`. Errors: ResourceExhausted where one is full. Once half of a share is taken, those who
+  // have it are asked now and then whether they are still there.
+  [[nodiscard]] absl::Status Attach(rpc::EventListener::Client listener, ListenerShares shares,
+                                    uint64_t since = 0, Filter filter = nullptr);
 
  private:
   class Subscription;
@@ -64,10 +65,9 @@ class EventFeed final {
   // The number of the oldest that is kept.
   [[nodiscard]] uint64_t oldest() const { return count_ - kept_.size() + 1; }
   void DropThoseGone();
-  void AskWhoIsThere();
+  void AskWhoIsThere(const ListenerShare& share);
 
   const size_t most_kept_;
-  const size_t most_listeners_;
   std::deque<Event> kept_;
   uint64_t count_ = 0;
   std::list<std::unique_ptr<Subscription>> subscriptions_;

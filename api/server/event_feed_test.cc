@@ -17,6 +17,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
+constexpr size_t kMostListeners = 16;
+
 // A client's end, which takes nothing but what the test lets it take.
 class Listener final : public rpc::EventListener::Server {
  public:
@@ -56,8 +58,13 @@ class EventFeedTest : public ::testing::Test {
     Settle();
   }
   void Attach(Listener::Record& record, uint64_t since = 0) {
-    EXPECT_EQ(feed_.Attach(kj::heap<Listener>(record), since), absl::OkStatus());
+    EXPECT_EQ(feed_.Attach(kj::heap<Listener>(record), {places_}, since), absl::OkStatus());
     Settle();
+  }
+  absl::Status TryToAttach(Listener::Record& record, ListenerShares shares) {
+    const absl::Status attached = feed_.Attach(kj::heap<Listener>(record), std::move(shares));
+    Settle();
+    return attached;
   }
   // The listener takes all that comes.
   void TakeAll(Listener::Record& record) {
@@ -75,6 +82,8 @@ class EventFeedTest : public ::testing::Test {
   }
 
   kj::AsyncIoContext io_ = kj::setupAsyncIo();
+  const std::shared_ptr<ListenerShare> places_ =
+      std::make_shared<ListenerShare>("this VM", kMostListeners);
   EventFeed feed_;
 };
 
@@ -160,23 +169,38 @@ class RemoteListener final {
 
 TEST_F(EventFeedTest, ThoseWhoWentWhileNothingHappenedMakeRoom) {
   Listener::Record none;
-  for (size_t turn = 0; turn < 2 * EventFeed::kMostListeners; ++turn) {
+  for (size_t turn = 0; turn < 2 * kMostListeners; ++turn) {
     RemoteListener remote(io_, none);
-    EXPECT_EQ(feed_.Attach(remote.client()), absl::OkStatus()) << turn;
+    EXPECT_EQ(feed_.Attach(remote.client(), {places_}), absl::OkStatus()) << turn;
     Settle();
     remote.Disconnect();
     Settle();
   }
 }
 
+TEST_F(EventFeedTest, ThoseWhoAllWentAtOnceMakeRoomForWhoTriesAgain) {
+  Listener::Record none;
+  std::vector<std::unique_ptr<RemoteListener>> remotes;
+  for (size_t count = 0; count < kMostListeners; ++count) {
+    remotes.push_back(std::make_unique<RemoteListener>(io_, none));
+    EXPECT_EQ(feed_.Attach(remotes.back()->client(), {places_}), absl::OkStatus());
+    Settle();
+  }
+  for (const auto& remote : remotes) remote->Disconnect();
+  Settle();
+  Listener::Record record;
+  EXPECT_TRUE(absl::IsResourceExhausted(TryToAttach(record, {places_})));
+  EXPECT_EQ(TryToAttach(record, {places_}), absl::OkStatus());
+}
+
 TEST_F(EventFeedTest, ThoseWhoAreThereStayHoweverOftenTheyAreAsked) {
   Listener::Record record;
   Listener::Record none;
   RemoteListener stays(io_, record);
-  EXPECT_EQ(feed_.Attach(stays.client()), absl::OkStatus());
-  for (size_t turn = 0; turn < 2 * EventFeed::kMostListeners; ++turn) {
+  EXPECT_EQ(feed_.Attach(stays.client(), {places_}), absl::OkStatus());
+  for (size_t turn = 0; turn < 2 * kMostListeners; ++turn) {
     RemoteListener goes(io_, none);
-    EXPECT_EQ(feed_.Attach(goes.client()), absl::OkStatus()) << turn;
+    EXPECT_EQ(feed_.Attach(goes.client(), {places_}), absl::OkStatus()) << turn;
     Settle();
   }
   Tell("something");
@@ -186,7 +210,7 @@ TEST_F(EventFeedTest, ThoseWhoAreThereStayHoweverOftenTheyAreAsked) {
 TEST_F(EventFeedTest, AFilterDoesNotSayHowManyEventsOthersHad) {
   for (size_t event = 0; event < EventFeed::kKept + 10; ++event) Tell("of others");
   Listener::Record record;
-  EXPECT_EQ(feed_.Attach(kj::heap<Listener>(record), 0, [](const Event&) { return false; }),
+  EXPECT_EQ(feed_.Attach(kj::heap<Listener>(record), {}, 0, [](const Event&) { return false; }),
             absl::OkStatus());
   Settle();
   EXPECT_THAT(record.events, ElementsAre(HasSubstr("up to 10 events were not told")));
@@ -196,9 +220,11 @@ TEST_F(EventFeedTest, AListenerThatFailedIsToldNoMoreAndMakesRoom) {
   Listener::Record gone;
   Listener::Record others;
   Attach(gone);
-  for (size_t more = 1; more < EventFeed::kMostListeners; ++more) Attach(others);
+  for (size_t more = 1; more < kMostListeners; ++more) Attach(others);
   Listener::Record beyond;
-  EXPECT_EQ(feed_.Attach(kj::heap<Listener>(beyond)).code(), absl::StatusCode::kResourceExhausted);
+  const absl::Status full = TryToAttach(beyond, {places_});
+  EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+  EXPECT_THAT(full.ToString(), HasSubstr("listener: this VM has 16"));
   Tell("a");
   Fail(gone);
   Tell("b");
@@ -206,6 +232,26 @@ TEST_F(EventFeedTest, AListenerThatFailedIsToldNoMoreAndMakesRoom) {
   Attach(beyond);
   TakeAll(beyond);
   EXPECT_THAT(beyond.events, ElementsAre("a", "b"));
+}
+
+TEST_F(EventFeedTest, WhoseShareIsTakenLeavesTheOthersTheirs) {
+  const auto greedy = std::make_shared<ListenerShare>("this user", 2);
+  const auto modest = std::make_shared<ListenerShare>("this user", 2);
+  Listener::Record record;
+  EXPECT_EQ(TryToAttach(record, {greedy, places_}), absl::OkStatus());
+  EXPECT_EQ(TryToAttach(record, {greedy, places_}), absl::OkStatus());
+  for (size_t more = 0; more < kMostListeners; ++more) {
+    const absl::Status full = TryToAttach(record, {greedy, places_});
+    EXPECT_THAT(full.ToString(), HasSubstr("listener: this user has 2"));
+  }
+  // What was refused has taken nothing.
+  EXPECT_EQ(TryToAttach(record, {modest, places_}), absl::OkStatus());
+  greedy->Close();
+  Listener::Record last;
+  EXPECT_EQ(TryToAttach(last, {modest, places_}), absl::OkStatus());
+  Tell("something");
+  EXPECT_THAT(last.events, ElementsAre("something"));
+  EXPECT_THAT(record.events, ElementsAre("something")) << "told to those whose share is closed";
 }
 
 }  // namespace

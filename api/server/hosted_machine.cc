@@ -120,7 +120,7 @@ void HostedMachine::PassEventsOn() {
 
 absl::Status HostedMachine::AttachListener(rpc::EventListener::Client listener) {
   PassEventsOn();
-  return events_.Attach(std::move(listener));
+  return events_.Attach(std::move(listener), {listeners_});
 }
 
 void HostedMachine::Tell(rpc::EventKind kind, std::string text) {

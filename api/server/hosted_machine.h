@@ -65,6 +65,8 @@ class HostedMachine final : public kj::Refcounted {
   [[nodiscard]] const Timeline& timeline() const { return machine_->timeline(); }
 
  private:
+  static constexpr size_t kMostListeners = 16;
+
   [[nodiscard]] kj::Promise<void> AwaitEnd();
   [[nodiscard]] kj::Promise<void> Report();
   [[nodiscard]] kj::Promise<void> EnforceTimeout();
@@ -77,6 +79,8 @@ class HostedMachine final : public kj::Refcounted {
   kj::Timer& timer_;
   kj::UnixEventPort::FdObserver wake_observer_;
   const std::shared_ptr<EventInlet> inlet_;  // shared likewise
+  const std::shared_ptr<ListenerShare> listeners_ =
+      std::make_shared<ListenerShare>("this VM", kMostListeners);
   EventFeed events_;
   ConsolePump output_;
   InputGate input_;
