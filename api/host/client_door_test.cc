@@ -53,19 +53,5 @@ TEST_F(ClientDoorTest, AnErrorThatLastsHoldsUpNobodyElse) {
   EXPECT_EQ(door.connections().count().now, 0U);
 }
 
-TEST(HostBudgetTest, NoMoreConnectionsAreReckonedWithThanFilesAreEnoughFor) {
-  capnp::MallocMessageBuilder message;
-  auto config = message.initRoot<rpc::HostConfig>();
-  config.setConnections(1);
-  auto budget = HostBudget::Make(config.asReader());
-  ASSERT_TRUE(budget.ok()) << budget.status();
-  EXPECT_EQ(budget->connections, 1U);
-  config.setConnections(~uint32_t{});
-  budget = HostBudget::Make(config.asReader());
-  ASSERT_TRUE(budget.ok()) << budget.status();
-  EXPECT_EQ(budget->connections, budget->open_files / 2);
-  EXPECT_NE(budget->warnings.front().find("connections: "), std::string::npos);
-}
-
 }  // namespace
 }  // namespace mayfly::api

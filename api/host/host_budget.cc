@@ -1,32 +1,17 @@
 #include "api/host/host_budget.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <limits>
-#include <optional>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "base/file_io.h"
 #include "base/status.h"
 
 namespace mayfly::api {
 namespace {
 
-// The service's own: standard streams, sockets, the loop's, /dev/kvm, the jail, the cgroups.
-constexpr uint64_t kOwnFiles = 64;
-// A socket, a pidfd, a pipe of last words, the socket of a detached one, and a directory in each of
-// up to four hierarchies of cgroups, the words of up to four networks of its user's; some more
-// while it is launched.
-constexpr uint64_t kFilesPerVm = 14;
-// Of a VM with one vCPU: three threads, and one that KVM may have.
-constexpr uint64_t kPidsPerVm = 4;
 constexpr char kRaiseFiles[] =
     "raise the hard limit of open files (ulimit -Hn, LimitNOFILE= of a unit)";
-constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 
 [[nodiscard]] absl::StatusOr<uint64_t> RaiseOpenFiles() {
   rlimit limit{};
@@ -36,28 +21,13 @@ constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
   return limit.rlim_cur;
 }
 
-[[nodiscard]] uint64_t Setting(const char* path) {
-  const auto text = ReadText(AT_FDCWD, path);
-  uint64_t number = 0;
-  return text.ok() && absl::SimpleAtoi(*text, &number) ? number : kNoLimit;
-}
-
-[[nodiscard]] uint64_t Pids() {
-  uint64_t pids =
-      std::min(Setting("/proc/sys/kernel/pid_max"), Setting("/proc/sys/kernel/threads-max"));
-  rlimit limit{};
-  if (::geteuid() != 0 && ::getrlimit(RLIMIT_NPROC, &limit) == 0) {
-    pids = std::min<uint64_t>(pids, limit.rlim_cur);
-  }
-  return pids;
-}
-
-void Lower(uint64_t possible, absl::string_view by, HostBudget& budget) {
+// `machines`: as many as are configured, 0 for all that can be had.
+void Lower(uint64_t possible, absl::string_view for_more, HostBudget& budget) {
   uint64_t& machines = budget.total.machines;
   if (machines != 0 && machines <= possible) return;
   if (machines != 0) {
-    budget.warnings.push_back(
-        absl::StrCat("total.machines: of the ", machines, " VMs, ", possible, " can be had: ", by));
+    budget.warnings.push_back(absl::StrCat("total.machines: of the ", machines, " VMs, ", possible,
+                                           " can be had: ", for_more));
   }
   machines = possible;
 }
@@ -65,25 +35,39 @@ void Lower(uint64_t possible, absl::string_view by, HostBudget& budget) {
 }  // namespace
 
 absl::StatusOr<HostBudget> HostBudget::Make(rpc::HostConfig::Reader config) {
+  MAYFLY_ASSIGN_OR_RETURN(const uint64_t open_files, RaiseOpenFiles());
+  return Reckon(config, open_files, PidsLimit::Find(config.getCgroupParent()));
+}
+
+absl::StatusOr<HostBudget> HostBudget::Reckon(rpc::HostConfig::Reader config, uint64_t open_files,
+                                              const PidsLimit& pids) {
   HostBudget budget;
-  MAYFLY_ASSIGN_OR_RETURN(budget.open_files, RaiseOpenFiles());
+  budget.open_files = open_files;
   budget.total = DecodeShare(config.getTotal());
   // Half of the files are for connections at most.
   budget.connections =
-      static_cast<uint32_t>(std::min<uint64_t>(config.getConnections(), budget.open_files / 2));
+      static_cast<uint32_t>(std::min<uint64_t>(config.getConnections(), open_files / 2));
   if (budget.connections < config.getConnections()) {
     budget.warnings.push_back(absl::StrCat("connections: of the ", config.getConnections(), ", ",
                                            budget.connections, " can be had: ", kRaiseFiles));
   }
-  const uint64_t taken = kOwnFiles + budget.connections;
-  if (budget.open_files < taken + kFilesPerVm) {
+  const uint64_t files_taken = kOwnFiles + budget.connections;
+  if (open_files < files_taken + kFilesPerVm) {
     return absl::FailedPreconditionError(
-        absl::StrCat("with ", budget.open_files,
-                     " open files there is room for no VM; raise the hard limit (ulimit -Hn)"));
+        absl::StrCat("with ", open_files, " open files there is room for no VM; ", kRaiseFiles));
   }
-  Lower((budget.open_files - taken) / kFilesPerVm, kRaiseFiles, budget);
-  Lower(std::max<uint64_t>(1, Pids() / kPidsPerVm),
-        "raise kernel.pid_max, kernel.threads-max, or the limit of processes (ulimit -u)", budget);
+  if (pids.pids < kOwnPids + kPidsPerVm) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "with ", pids.pids, " processes and threads there is room for no VM; ", pids.remedy));
+  }
+  const uint64_t by_files = (open_files - files_taken) / kFilesPerVm;
+  const uint64_t by_pids = (pids.pids - kOwnPids) / kPidsPerVm;
+  // The tighter one alone: nobody has asked for what the other one would leave.
+  if (by_files <= by_pids) {
+    Lower(by_files, kRaiseFiles, budget);
+  } else {
+    Lower(by_pids, pids.remedy, budget);
+  }
   return budget;
 }
 

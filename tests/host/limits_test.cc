@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "jailer/cgroup/cgroup_tree.h"
 #include "tests/host/host_test.h"
@@ -14,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using jailer::Controller;
+using ::testing::HasSubstr;
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr auto kFirstSweepIsOver = 800 * kj::MILLISECONDS;
@@ -128,6 +130,40 @@ TEST_F(HostLimitsTest, AVmThatOutgrowsItsMemorySaysSo) {
   auto ended = request.send().getMachine().waitRequest().send().wait(io_.waitScope);
   EXPECT_EQ(ended.getStatus().getReason(), rpc::ExitReason::OUT_OF_MEMORY)
       << ended.getStatus().getDetail().cStr();
+  StopDaemon();
+}
+
+// Of a service in a container, or a unit with TasksMax=.
+TEST_F(HostLimitsTest, AsManyVmsCanBeHadAsPidsOfItsCgroupAreReckonedWith) {
+  constexpr uint64_t kPids = 40;
+  auto tree = jailer::CgroupTree::Find(jailer::CgroupSettings::ForThisProcess());
+  ASSERT_TRUE(tree.ok()) << tree.status();
+  if (const auto finding = tree->Look(Controller::kPids); !finding.usable()) {
+    GTEST_SKIP() << "runs where processes can be limited: " << finding.obstacle;
+  }
+  jailer::CgroupLimits limits;
+  limits.pids = kPids;
+  const auto cgroup = tree->Make(limits);
+  ASSERT_TRUE(cgroup.ok()) << cgroup.status();
+  StartDaemon({}, [&](Command& daemon) {
+    daemon.Prepare([paths = cgroup->Paths()] {
+      for (const std::string& path : paths) std::ofstream(path + "/cgroup.procs") << "0";
+    });
+  });
+  auto client = Connect();
+  auto answer = client->host().capacityRequest().send().wait(io_.waitScope);
+  const uint32_t most = answer.getCapacity().getMachinesMost();
+  EXPECT_GT(most, 1U);
+  EXPECT_LT(most, kPids);
+  std::vector<rpc::Machine::Client> machines;
+  for (uint32_t count = 0; count < most; ++count) {
+    machines.push_back(SmallLaunchRequest(*client, "halt").send().wait(io_.waitScope).getMachine());
+  }
+  const absl::Status beyond = ErrorOf(SmallLaunchRequest(*client, "halt").send());
+  EXPECT_TRUE(absl::IsResourceExhausted(beyond)) << beyond;
+  EXPECT_THAT(beyond.ToString(), HasSubstr("machines: this host has "));
+  machines.clear();
+  client = nullptr;
   StopDaemon();
 }
 

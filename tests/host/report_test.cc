@@ -1,5 +1,8 @@
 // What mayflyd tells of its VMs and itself, and what it holds its clients to.
 
+#include <sys/resource.h>
+
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -112,6 +115,43 @@ TEST_F(ReportTest, StatsAndCapacityCountWhatHappened) {
   EXPECT_GT(capacity.getHostCpus(), 0U);
   EXPECT_GT(capacity.getOpenFiles(), 0U);
   EXPECT_LE(capacity.getOpenFiles(), capacity.getOpenFilesMost());
+  StopDaemon();
+}
+
+// All of them detached, while all connections are there.
+TEST_F(ReportTest, AsManyVmsCanBeHadAsOpenFilesAreReckonedWith) {
+  constexpr rlim_t kFiles = 200;
+  constexpr unsigned kConnections = 8;
+  StartDaemon({"--config", MakeFile("config.json", R"({"connections": 8})")}, [](Command& daemon) {
+    daemon.Prepare([] {
+      const rlimit limit = {.rlim_cur = kFiles, .rlim_max = kFiles};
+      if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) std::abort();
+    });
+  });
+  std::vector<kj::Own<api::HostConnection>> clients;
+  for (unsigned count = 0; count < kConnections; ++count) {
+    clients.push_back(Connect());
+    (void)List(*clients.back());
+  }
+  auto& client = *clients.front();
+  auto answer = client.host().capacityRequest().send().wait(io_.waitScope);
+  const uint32_t most = answer.getCapacity().getMachinesMost();
+  EXPECT_EQ(answer.getCapacity().getOpenFilesMost(), kFiles);
+  EXPECT_GT(most, 1U);
+  EXPECT_LT(most, kFiles / 2);
+  const auto launch = [&](uint32_t number) {
+    auto request = SmallLaunchRequest(client, "halt");
+    request.setName(("vm-" + std::to_string(number)).c_str());
+    request.setDetached(true);
+    return ErrorOf(request.send());
+  };
+  for (uint32_t number = 0; number < most; ++number) EXPECT_EQ(launch(number), absl::OkStatus());
+  EXPECT_TRUE(absl::IsResourceExhausted(launch(most)));
+  for (uint32_t number = 0; number < most; ++number) {
+    Get(client, "vm-" + std::to_string(number)).attachRequest().send().wait(io_.waitScope);
+  }
+  AwaitTaken(client, 0);
+  clients.clear();
   StopDaemon();
 }
 
