@@ -70,6 +70,8 @@ class _Listener(rpc.EventListener.Server):  # type: ignore[misc]
         self._inbox = inbox
 
     async def event(self, event: Any, **_: Any) -> None:
+        if self._inbox.is_over:
+            raise Error("UNAVAILABLE", "nobody reads these events any more")
         await self._inbox.put(results.event(event))
 
     def __del__(self) -> None:
@@ -132,6 +134,10 @@ class Events:
         if event is None:
             raise Error("UNAVAILABLE", "no more events: the VM, or the connection, is gone")
         return event
+
+    def __del__(self) -> None:
+        # The service learns it by the next event, and has room for another listener then.
+        self._inbox.end()
 
     async def __aiter__(self) -> AsyncIterator[results.Event]:
         while True:

@@ -25,8 +25,12 @@ class Inbox(Generic[T]):
             self._room.clear()
             await self._room.wait()
 
+    @property
+    def is_over(self) -> bool:
+        return self._over
+
     def end(self) -> None:
-        """There will be no more."""
+        """There will be no more, or nobody to take it."""
         self._over = True
         self._changed.set()
         self._room.set()

@@ -307,6 +307,14 @@ def test_a_tap_is_the_hosts_to_open(host: mayfly.Host, guests: Path) -> None:
         assert "nets[0].backend.tapNamed" in caught.value.message
 
 
+def test_events_that_nobody_reads_make_room_for_others(host: mayfly.Host, guests: Path) -> None:
+    for _ in range(20):  # a connection has 16 listeners at once
+        events = host.events()
+        host.run(mayfly.Spec(kernel=guests / "hello"))
+        assert events.next(timeout=60).kind in ("launched", "exited")
+        del events
+
+
 def test_events_of_the_host(host: mayfly.Host, guests: Path) -> None:
     events = host.events()
     host.run(mayfly.Spec(kernel=guests / "hello"))
