@@ -2,14 +2,17 @@
 
 #include <signal.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "jailer/sanitized.h"
 #include "tests/host/host_test.h"
 
 namespace mayfly::testing {
 namespace {
 
+namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 constexpr unsigned kDeaths = 20;
@@ -17,11 +20,10 @@ constexpr unsigned kLooks = 100;
 
 class DyingVmmsTest : public HostTest {
  protected:
-  [[nodiscard]] uint64_t InternalErrors(api::HostConnection& client) {
+  // How many VMs have ended by `reason`.
+  [[nodiscard]] uint64_t Exits(api::HostConnection& client, rpc::ExitReason reason) {
     auto answer = client.host().statsRequest().send().wait(io_.waitScope);
-    return answer.getStats()
-        .getExits()[static_cast<unsigned>(rpc::ExitReason::INTERNAL_ERROR)]
-        .getCount();
+    return answer.getStats().getExits()[static_cast<unsigned>(reason)].getCount();
   }
   // The processes of the VMs that `client` sees.
   [[nodiscard]] std::vector<pid_t> Processes(api::HostConnection& client) {
@@ -62,7 +64,7 @@ TEST_F(DyingVmmsTest, EachIsToldWithItsReasonAndCounted) {
     EXPECT_TRUE(absl::IsUnavailable(ErrorOf(machine.statsRequest().send())));
     EXPECT_TRUE(absl::IsUnavailable(ErrorOf(machine.killRequest().send())));
   }
-  EXPECT_EQ(InternalErrors(*client), kDeaths);
+  EXPECT_EQ(Exits(*client, rpc::ExitReason::INTERNAL_ERROR), kDeaths);
   AwaitTaken(*client, 1);
   AwaitTraces(before);
   EXPECT_TRUE(ErrorOf(survivor.statsRequest().send()).ok());
@@ -95,6 +97,31 @@ TEST_F(DyingVmmsTest, EvenOneThatDiesInItsLaunchIsToldToWhoWaits) {
   AwaitTaken(*onlooker, 0);
   AwaitTraces(before);
   StopDaemon();
+}
+
+// The kernel ends the VMM, and its last words say why.
+TEST_F(DyingVmmsTest, OneThatWasTakenOverIsToldWithTheCallThatItAskedFor) {
+  if (jailer::kSanitized) GTEST_SKIP() << "no filters under a sanitizer; runs without one";
+  for (const std::string thread : {"api", "io", "vcpu"}) {
+    const std::string program = fs::current_path() / ("tests/jail/hijacked_" + thread + "_vmm");
+    StartDaemon({}, [&](Command& daemon) { daemon.Environment("MAYFLY_VMM=" + program); });
+    auto client = Connect();
+    auto request = SmallLaunchRequest(*client, "halt");
+    request.getSpec().initNets(1);  // without any device there is no io thread
+    auto launch = request.send();
+    rpc::Machine::Client machine = launch.getMachine();
+    const auto status = machine.waitRequest().send().wait(io_.waitScope);
+    EXPECT_EQ(status.getStatus().getReason(), rpc::ExitReason::VIOLATION) << thread;
+    EXPECT_THAT(std::string(status.getStatus().getDetail().cStr()),
+                HasSubstr("seccomp: thread " + thread + ": system call openat (257)"));
+    EXPECT_TRUE(absl::IsUnavailable(ErrorOf(machine.statsRequest().send()))) << thread;
+    EXPECT_EQ(Exits(*client, rpc::ExitReason::VIOLATION), 1U) << thread;
+    auto list = List(*client);
+    ASSERT_EQ(list.getMachines().size(), 1U);
+    EXPECT_EQ(list.getMachines()[0].getExit().getReason(), rpc::ExitReason::VIOLATION) << thread;
+    client = nullptr;
+    StopDaemon();
+  }
 }
 
 }  // namespace

@@ -243,5 +243,21 @@ TEST_F(LifetimeTest, TheEndOfTheDaemonIsThatOfItsVms) {
   StopDaemon();
 }
 
+// It waits for a VM that takes its time.
+TEST_F(LifetimeTest, ADaemonThatIsAboutToEndLaunchesNothing) {
+  StartDaemon();
+  auto client = Connect();
+  rpc::Machine::Client machine = Launch(*client, "slow");
+  const auto process = static_cast<pid_t>(List(*client).getMachines()[0].getPid());
+  ASSERT_EQ(::kill(process, SIGSTOP), 0);
+  daemon().Signal(SIGTERM);
+  EXPECT_TRUE(Await([&] { return !fs::exists(socket()); }));
+  const absl::Status late = ErrorOf(LaunchRequest(*client, "halt").send());
+  EXPECT_TRUE(absl::IsUnavailable(late)) << late;
+  EXPECT_THAT(late.ToString(), HasSubstr("launches no VMs any more"));
+  ASSERT_EQ(::kill(process, SIGCONT), 0);
+  StopDaemon();
+}
+
 }  // namespace
 }  // namespace mayfly::testing

@@ -121,6 +121,29 @@ TEST_F(RightsTest, AUserLaunchesWhatItMayRead) {
   StopDaemon();
 }
 
+TEST_F(RightsTest, AConnectionBeyondAUsersIsClosedAndNobodyElses) {
+  StopDaemon();
+  StartDaemon(
+      {"--config", MakeFile("config.json", R"({"socketMode": "0666", "connectionsEachUser": 2})")});
+  (void)Connect();
+  const auto outcome = [this](api::HostConnection& client) {
+    return ErrorOf(client.host().listRequest().send());
+  };
+  auto first = ConnectAsAlice();
+  auto second = ConnectAsAlice();
+  EXPECT_EQ(outcome(*first), absl::OkStatus());
+  EXPECT_EQ(outcome(*second), absl::OkStatus());
+  auto beyond = ConnectAsAlice();
+  EXPECT_TRUE(absl::IsUnavailable(outcome(*beyond)));
+  EXPECT_EQ(outcome(*Connect()), absl::OkStatus());
+  EXPECT_EQ(outcome(*first), absl::OkStatus());
+  // With the end of one there is room for another.
+  second = nullptr;
+  EXPECT_TRUE(Await([&] { return outcome(*ConnectAsAlice()).ok(); }));
+  first = nullptr;
+  StopDaemon();
+}
+
 TEST_F(RightsTest, AUsersNetworkGivesAddresses) {
   if (!HasPasst()) GTEST_SKIP() << kNeedsPasst;
   const std::string kernel = CopyOf("dhcp", 0644);
