@@ -22,6 +22,9 @@ constexpr auto kSocketFlags = kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
                               kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK;
 // Without descriptors or memory, nobody can be let in for a while.
 constexpr auto kPause = 100 * kj::MILLISECONDS;
+// Who has more calls in progress than are taken is not read, and so his end is not found behind
+// what he has said; who is read has been read to that end by then.
+constexpr auto kPatienceWithTheUnread = 5 * kj::SECONDS;
 // The largest message, in words of 8 bytes: a specification, or a piece of a console's input, is
 // far smaller.
 constexpr uint64_t kMostMessageWords = uint64_t{1} << 20;
@@ -104,7 +107,9 @@ void ClientDoor::Serve(OwnedFd socket) {
       kj::heap<Connection>(io_.lowLevelProvider->wrapUnixSocketFd(socket.release(), kSocketFlags),
                            kj::heap<HostServer>(fleet_, limits_, *peer, each_connection_, client),
                            client, call_words_each_connection_);
-  auto gone = connection->network.onDisconnect();
+  auto unheard = connection->stream->whenWriteDisconnected().then(
+      [this] { return io_.provider->getTimer().afterDelay(kPatienceWithTheUnread); });
+  auto gone = connection->network.onDisconnect().exclusiveJoin(kj::mv(unheard));
   connections_.add(gone.attach(kj::mv(connection), kj::mv(left)));
 }
 

@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "api/testing/screen.h"
 #include "base/unix_address.h"
@@ -74,6 +75,27 @@ TEST_F(DyingClientsTest, AfterAPartOfWhatItHadToSay) {
     ASSERT_TRUE(socket.ok()) << socket.status();
     EXPECT_EQ(recording.Play(socket->get(), bytes), bytes);
   }
+  ExpectNothingLeft();
+}
+
+// A client that has more under way than is taken is not read, and thus not heard hanging up.
+TEST_F(DyingClientsTest, WithMoreUnderWayThanIsRead) {
+  constexpr uint16_t kWait = 2;                          // the method's number in the schema
+  const std::vector<kj::byte> padding(size_t{5} << 20);  // of 8 MiB in all
+  auto client = Connect();
+  auto machine = SmallLaunchRequest(*client, "halt").send().wait(io_.waitScope).getMachine();
+  std::vector<capnp::RemotePromise<capnp::AnyPointer>> waits;
+  for (int count = 0; count < 2; ++count) {
+    auto wait = machine.typelessRequest(capnp::typeId<rpc::Machine>(), kWait, nullptr);
+    wait.initAsAnyStruct(0, 1).getPointerSection()[0].setAs<capnp::Data>(
+        kj::arrayPtr(padding.data(), padding.size()));
+    waits.push_back(wait.send());
+  }
+  auto listed = client->host().listRequest().send();
+  constexpr unsigned kTurns = 200;
+  for (unsigned turn = 0; turn < kTurns; ++turn) (void)List(*onlooker_);
+  EXPECT_FALSE(listed.poll(io_.waitScope)) << "it is read all the same";
+  client = nullptr;
   ExpectNothingLeft();
 }
 
