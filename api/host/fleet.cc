@@ -27,8 +27,8 @@ namespace {
 // Each has up to 64 events on its way, of some KiB.
 constexpr size_t kMostListeners = 1024;
 constexpr size_t kMostListenersEachUser = 128;
-// For the kernel to take the last of a VMM out of its cgroup: twice as long each time, up to a
-// minute in all. Cgroups of detached VMs that an earlier process has started are busy, too.
+// For the kernel to take the last of a VMM out of its cgroup: twice as long each time, half
+// a minute in all. Cgroups of detached VMs that an earlier process has started are busy, too.
 constexpr auto kPauseBeforeSweep = 500 * kj::MILLISECONDS;
 constexpr auto kLongestPauseBeforeSweep = 32 * kj::SECONDS;
 constexpr char kNumberSign = '#';

@@ -53,6 +53,8 @@ void HostTest::KillDaemon() {
   daemon_->Signal(SIGKILL);
   EXPECT_EQ(daemon_->Wait().signal, SIGKILL);
   daemon_.reset();
+  // Its socket listens until a child of it that was about to become a VMM is one.
+  EXPECT_TRUE(Await([&] { return !api::HostConnection::Open(io_, socket()).ok(); }));
 }
 
 void HostTest::AwaitTraces(const Traces& before) {
