@@ -47,6 +47,22 @@ class HostLimitsTest : public HostTest {
     return {};
   }
 
+  // The cgroup of a detached VM, "kept", which outlives the service that launched it: another one
+  // runs.
+  [[nodiscard]] fs::path KeepOneOfAKilledService() {
+    StartDaemon();
+    auto client = Connect();
+    auto request = LaunchRequest(*client, "halt");
+    request.setName("kept");
+    request.setDetached(true);
+    request.getSpec().initLimits().setMemoryBytes(256 * kMiB);
+    (void)request.send().wait(io_.waitScope);
+    fs::path cgroup = CgroupOf(List(*client).getMachines()[0].getPid());
+    KillDaemon();
+    StartDaemon();
+    return cgroup;
+  }
+
   fs::path parent_;
 };
 
@@ -69,20 +85,9 @@ TEST_F(HostLimitsTest, AVmHasACgroupWhichGoesWithIt) {
 }
 
 TEST_F(HostLimitsTest, ItGoesWithAVmThatAnEarlierDaemonHasStartedToo) {
-  StartDaemon();
-  auto client = Connect();
-  {
-    auto request = LaunchRequest(*client, "halt");
-    request.setName("kept");
-    request.setDetached(true);
-    request.getSpec().initLimits().setMemoryBytes(256 * kMiB);
-    (void)request.send().wait(io_.waitScope);
-  }
-  const fs::path cgroup = CgroupOf(List(*client).getMachines()[0].getPid());
+  const fs::path cgroup = KeepOneOfAKilledService();
   ASSERT_FALSE(cgroup.empty());
-  KillDaemon();
-  StartDaemon();
-  client = Connect();
+  auto client = Connect();
   EXPECT_TRUE(fs::exists(cgroup));
   Get(*client, "kept").attachRequest().send().wait(io_.waitScope);
   AwaitCount(*client, 0);
@@ -92,20 +97,9 @@ TEST_F(HostLimitsTest, ItGoesWithAVmThatAnEarlierDaemonHasStartedToo) {
 
 // A process is in it that no VM's end takes along; when it has gone, so does the cgroup.
 TEST_F(HostLimitsTest, OneThatIsBusyGoesLater) {
-  StartDaemon();
-  auto client = Connect();
-  {
-    auto request = LaunchRequest(*client, "halt");
-    request.setName("kept");
-    request.setDetached(true);
-    request.getSpec().initLimits().setMemoryBytes(256 * kMiB);
-    (void)request.send().wait(io_.waitScope);
-  }
-  const fs::path cgroup = CgroupOf(List(*client).getMachines()[0].getPid());
+  const fs::path cgroup = KeepOneOfAKilledService();
   ASSERT_FALSE(cgroup.empty());
-  KillDaemon();
-  StartDaemon();
-  client = Connect();
+  auto client = Connect();
   Command guest({"/bin/sleep", "1000"}, {}, Path(""));
   guest.Start();
   std::ofstream(cgroup / "cgroup.procs") << guest.pid() << std::flush;
@@ -116,7 +110,7 @@ TEST_F(HostLimitsTest, OneThatIsBusyGoesLater) {
   EXPECT_TRUE(fs::exists(cgroup));
   guest.Signal(SIGKILL);
   (void)guest.Wait();
-  while (fs::exists(cgroup)) Pause();
+  EXPECT_TRUE(Await([&] { return !fs::exists(cgroup); })) << cgroup;
   StopDaemon();
 }
 
