@@ -12,6 +12,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "api/cli/spec/json_escapes.h"
 #include "api/cli/units.h"
 #include "api/codec/file_arrivals.h"
 #include "api/codec/net_filter_codec.h"
@@ -257,7 +258,7 @@ absl::Status SetStruct(const std::string& path, Json value, DynamicStruct::Build
 absl::Status DecodeJson(std::string_view text, DynamicStruct::Builder into) {
   capnp::MallocMessageBuilder message;
   const auto value = message.initRoot<capnp::JsonValue>();
-  KJ_IF_MAYBE (exception, Parse(text, value)) {
+  KJ_IF_MAYBE (exception, Parse(ReplaceEscapes(text), value)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "line ", LineOfMistake(text), ": this is no JSON: ", Reason(exception->getDescription())));
   }

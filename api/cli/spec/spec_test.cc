@@ -131,6 +131,10 @@ TEST_F(SpecTest, Text) {
                 .value());
 }
 
+TEST_F(SpecTest, CharactersMayBeGivenByNumber) {
+  EXPECT_EQ(Read(R"({"commandLine": "\u00e9\u001e"})").value().command_line, "\u00e9\x1e");
+}
+
 TEST_F(SpecTest, WhatIsNotSaidStaysAsItIs) {
   const RunOptions options = Read(R"({"kernel": {"name": "k"}})").value();
   EXPECT_EQ(options.command_line, "default");
