@@ -9,11 +9,12 @@ namespace mayfly::jailer {
 
 std::optional<Lack> KeyringLack(const ChildProcess& process) {
   if (process.keyring() == Keyring::kOwn || kSanitized) return std::nullopt;
-  return Lack{.what =
-                  "the VM has no session keyring of its own, since its user has as many keys "
-                  "as the kernel allows: it keeps its starter's, which its seccomp filters "
-                  "keep it from",
-              .remedy = "raise kernel.keys.maxkeys"};
+  return Lack{
+      .what =
+          "the VM has no session keyring of its own, since its user has as many keys "
+          "as the kernel allows: it keeps its starter's, which its seccomp filters "
+          "keep it from",
+      .remedy = ::geteuid() == 0 ? "raise kernel.keys.root_maxkeys" : "raise kernel.keys.maxkeys"};
 }
 
 std::optional<Lack> UserLack(const Jail& jail) {
